@@ -1,0 +1,403 @@
+//! What Azure says, in the words of Azure Backup: items, recovery points, operations, jobs and the listing of them.
+//!
+//! Values that Azure may extend stay text; a status keeps the unknown value beside the known ones. Nothing here is secret:
+//! key material, tokens and signed URLs are dropped while answers are decoded.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::ids::{ArmId, JobId, OperationId, RecoveryPointName, RequestId};
+
+/// The two clocks of one instant. The wall clock may jump; the boot-time clock never goes back and counts while the
+/// machine sleeps, but means nothing to another process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Now {
+    /// Time of day, UTC.
+    pub wall: Timestamp,
+    /// Time since boot.
+    pub boot: SignedDuration,
+}
+
+/// An item that the vault protects, with the names that Azure gave it. They are sent back verbatim, never built (CONTRACT 2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProtectedItem {
+    /// Container name with its prefix, such as `IaasVMContainer;iaasvmcontainerv2;testRG;testVM`.
+    pub container: String,
+    /// Item name with its prefix, such as `VM;iaasvmcontainerv2;testRG;testVM`.
+    pub name: String,
+    /// The protected VM, as the item names it.
+    pub source: ArmId,
+    /// `Protected`, `ProtectionStopped` and others; an item whose protection stopped can still be restored.
+    pub protection_state: String,
+    /// Whether the item itself is soft-deleted.
+    pub soft_deleted: bool,
+}
+
+/// A recovery point as far as the choice and the request need it (CONTRACT 6).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecoveryPoint {
+    /// Name, which is the id that the restore path and body take.
+    pub name: RecoveryPointName,
+    /// `IaasVMRecoveryPoint` for a VM; anything else is a point of another workload.
+    pub object_type: String,
+    /// When it was taken; absent when Azure's text could not be read.
+    pub time: Option<Timestamp>,
+    /// `AppConsistent`, `FileSystemConsistent`, `CrashConsistent`, or what Azure says.
+    pub consistency: String,
+    /// Where the data lies; empty on answers that do not say.
+    pub tiers: Vec<Tier>,
+    /// Whether somebody deleted the point and it only waits for its end.
+    pub soft_deleted: bool,
+    /// After this the point is gone; only newer api-versions say.
+    pub expires: Option<Timestamp>,
+    /// Whether the VM had managed disks; absent when Azure does not say.
+    pub managed: Option<bool>,
+}
+
+/// One tier of a recovery point, with integers of older api-versions already turned into names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tier {
+    /// `InstantRP`, `HardenedRP`, `ArchivedRP`, or what Azure says.
+    pub kind: String,
+    /// `Valid`, `Disabled`, `Deleted`, `Rehydrated`, or what Azure says.
+    pub status: String,
+}
+
+/// What the vault itself says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VaultFacts {
+    /// Region, such as `westus`; sent as `region` of the restore request.
+    pub location: String,
+    /// `GeoRedundant`, `LocallyRedundant`, `ZoneRedundant`, ...; absent on old api-versions.
+    pub storage_redundancy: Option<String>,
+    /// `Enabled` or `Disabled`; absent on old api-versions.
+    pub cross_region_restore: Option<String>,
+}
+
+/// One read of the operation that a trigger started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operation {
+    /// Its id.
+    pub id: OperationId,
+    /// Its status.
+    pub status: OperationStatus,
+    /// When it started.
+    pub started: Option<Timestamp>,
+    /// When it ended; absent while it runs (Azure writes year 1).
+    pub ended: Option<Timestamp>,
+    /// The job that it created; only then is the restore on its way.
+    pub job: Option<JobId>,
+    /// Why it failed.
+    pub error: Option<ErrorText>,
+}
+
+/// Status of an operation (CONTRACT 7).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OperationStatus {
+    /// It runs.
+    InProgress,
+    /// The job was created. Says nothing about the restore.
+    Succeeded,
+    /// No job was created.
+    Failed,
+    /// No job was created; written with one l.
+    Canceled,
+    /// A value that this version does not know: taken as running.
+    Other(String),
+}
+
+impl OperationStatus {
+    /// Reads Azure's text, in any letter case.
+    pub fn parse(text: &str) -> Self {
+        match text.to_ascii_lowercase().as_str() {
+            "inprogress" => Self::InProgress,
+            "succeeded" => Self::Succeeded,
+            "failed" => Self::Failed,
+            "canceled" | "cancelled" => Self::Canceled,
+            _ => Self::Other(text.to_owned()),
+        }
+    }
+
+    /// The text for status and messages.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::InProgress => "InProgress",
+            Self::Succeeded => "Succeeded",
+            Self::Failed => "Failed",
+            Self::Canceled => "Canceled",
+            Self::Other(text) => text,
+        }
+    }
+}
+
+/// A code and a message in Azure's own words, scrubbed and cut.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ErrorText {
+    /// Such as `BMSUserErrorObjectLocked`; empty when Azure gave none.
+    pub code: String,
+    /// Azure's message.
+    pub message: String,
+}
+
+/// Status of a backup job (CONTRACT 8).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JobStatus {
+    /// It runs.
+    InProgress,
+    /// Somebody asked Azure to cancel it and it has not ended yet.
+    Cancelling,
+    /// It ended well.
+    Completed,
+    /// It ended, but not everything was done. Never a success.
+    CompletedWithWarnings,
+    /// It failed.
+    Failed,
+    /// It was cancelled; written with two l.
+    Cancelled,
+    /// A value that this version does not know: taken as running.
+    Other(String),
+}
+
+impl JobStatus {
+    /// Reads Azure's text, in any letter case.
+    pub fn parse(text: &str) -> Self {
+        match text.to_ascii_lowercase().as_str() {
+            "inprogress" => Self::InProgress,
+            "cancelling" => Self::Cancelling,
+            "completed" => Self::Completed,
+            "completedwithwarnings" => Self::CompletedWithWarnings,
+            "failed" => Self::Failed,
+            "cancelled" | "canceled" => Self::Cancelled,
+            _ => Self::Other(text.to_owned()),
+        }
+    }
+
+    /// The text for status and messages.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::InProgress => "InProgress",
+            Self::Cancelling => "Cancelling",
+            Self::Completed => "Completed",
+            Self::CompletedWithWarnings => "CompletedWithWarnings",
+            Self::Failed => "Failed",
+            Self::Cancelled => "Cancelled",
+            Self::Other(text) => text,
+        }
+    }
+
+    /// Whether nothing more will happen.
+    pub fn is_terminal(&self) -> bool {
+        match self {
+            Self::Completed | Self::CompletedWithWarnings | Self::Failed | Self::Cancelled => true,
+            Self::InProgress | Self::Cancelling | Self::Other(_) => false,
+        }
+    }
+}
+
+/// A job as a list shows it: enough to find it and to see it end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobSummary {
+    /// Its name.
+    pub id: JobId,
+    /// The client request id of its trigger; empty where Azure leaves it out.
+    pub activity_id: String,
+    /// `Restore`, `CrossRegionRestore`, ...
+    pub operation: String,
+    /// Its status.
+    pub status: JobStatus,
+    /// When it started.
+    pub started: Option<Timestamp>,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+    /// The VM's name, in any letter case.
+    pub entity: String,
+    /// `iaasvmcontainerv2;{resourceGroup};{vm}`: the item's container without its prefix; empty before December 2019.
+    pub container: String,
+}
+
+/// A job as a single read shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobDetail {
+    /// What a list shows too.
+    pub summary: JobSummary,
+    /// How long it ran by Azure's count.
+    pub duration: Option<SignedDuration>,
+    /// How long it will still run by Azure's guess.
+    pub estimated_remaining: Option<SignedDuration>,
+    /// 0 to 100; often 1 until the end, and it may go down.
+    pub progress_percent: Option<u8>,
+    /// Whether Azure lists `Cancellable`; it stays on ended jobs and so proves nothing.
+    pub cancellable: Option<bool>,
+    /// Its steps.
+    pub tasks: Vec<JobTask>,
+    /// Why it failed or warned.
+    pub errors: Vec<JobError>,
+    /// Azure's display properties, scrubbed; names with their odd spaces trimmed.
+    pub properties: BTreeMap<String, String>,
+}
+
+/// One step of a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobTask {
+    /// Display text, such as `Transfer data from vault`.
+    pub name: String,
+    /// `NotStarted`, `InProgress`, `Completed`, `Failed`, ...
+    pub status: String,
+    /// 0 to 100.
+    pub progress_percent: Option<u8>,
+    /// Such as `30 GBs / 30 GBs Transferred`.
+    pub details: String,
+}
+
+/// One error of a job. The code's name stands in the title (CONTRACT 10).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobError {
+    /// Azure's number, such as 400048.
+    pub code: String,
+    /// Such as `UserErrorBCMRestoreStorageAccountNotFound`.
+    pub title: String,
+    /// The text, in English if Azure follows the header.
+    pub message: String,
+    /// What Azure recommends.
+    pub recommendations: Vec<String>,
+}
+
+/// One complete read of a vault's jobs: everything that Azure still lists, or that it listed since the listing before.
+///
+/// `Arc` inside: a thousand runs share one listing.
+#[derive(Debug, Clone)]
+pub struct Listing {
+    /// When the first request of this listing was about to be sent, on this process's clock.
+    pub begun: Now,
+    /// The jobs, from this listing and from those before it.
+    jobs: Arc<Vec<SeenJob>>,
+}
+
+/// A job with the listing that showed it last.
+#[derive(Debug, Clone)]
+pub struct SeenJob {
+    /// The job.
+    pub job: JobSummary,
+    /// When the listing that showed it last was begun.
+    pub shown_by_listing_begun: Now,
+}
+
+impl Listing {
+    /// Takes what a complete listing, every page of it, found.
+    pub fn new(begun: Now, jobs: Vec<SeenJob>) -> Self {
+        Self {
+            begun,
+            jobs: Arc::new(jobs),
+        }
+    }
+
+    /// The jobs that carry this request id, oldest first.
+    pub fn of_request(&self, id: RequestId) -> Vec<&SeenJob> {
+        let mut found: Vec<_> = self
+            .jobs
+            .iter()
+            .filter(|seen| id.matches(&seen.job.activity_id))
+            .collect();
+        found.sort_by(|a, b| (a.job.started, &a.job.id).cmp(&(b.job.started, &b.job.id)));
+        found
+    }
+
+    /// The job of this name.
+    pub fn job(&self, id: &JobId) -> Option<&SeenJob> {
+        self.jobs
+            .iter()
+            .find(|seen| seen.job.id.as_str().eq_ignore_ascii_case(id.as_str()))
+    }
+}
+
+/// What came of one trigger (design, "Answers"). The table that leads here is in `azure::verdict`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TriggerOutcome {
+    /// Any 2xx, whatever its headers.
+    Accepted {
+        /// Absent when no header named one.
+        operation: Option<OperationId>,
+    },
+    /// Nothing was sent, or Azure's answer proves that nothing started.
+    NotStarted(Refusal),
+    /// It may have started: time-out, reset, 5xx, 408, 3xx, 4xx without an error code.
+    Unknown {
+        /// What happened, for a person.
+        what: String,
+    },
+}
+
+/// Why a request was not carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The class, which decides the reason that users see.
+    pub kind: RefusalKind,
+    /// Azure's code and message, or ours when nothing was sent.
+    pub error: ErrorText,
+    /// What to do about it.
+    pub then: Then,
+}
+
+/// What may follow a refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Then {
+    /// The same request cannot succeed: the run ends.
+    GiveUp,
+    /// Try again, not earlier than this.
+    RetryAfter(SignedDuration),
+    /// Something else is going on with the item: a look first (it may be our own earlier trigger), then again not earlier
+    /// than this.
+    LookThenRetryAfter(SignedDuration),
+}
+
+/// Classes of refusals, in the terms in which a user can mend them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RefusalKind {
+    /// No token: wrong secret, unknown tenant or client, or the authority cannot be reached for good.
+    Authentication,
+    /// 403: the identity lacks a role.
+    Permission,
+    /// 404 on the vault, its resource group or subscription.
+    VaultNotFound,
+    /// 404 on the item, the recovery point, the job or the operation.
+    NotFound,
+    /// 429, or our own budget.
+    Throttled,
+    /// 409 and codes that mean that another operation holds the item.
+    Busy,
+    /// 5xx, time-out, connection lost.
+    Unavailable,
+    /// 400 and other codes that name a fault of the request.
+    BadRequest,
+    /// The api-version is refused and no other row of the table is left.
+    ApiVersion,
+    /// The answer could not be understood.
+    Unreadable,
+    /// Nothing was sent: the claim was too old, or `startBy` had passed.
+    TooLate,
+}
+
+/// A read, or a preparation, that did not work. Nothing was changed in Azure.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.describe())]
+pub struct VaultError {
+    /// The class.
+    pub kind: RefusalKind,
+    /// Azure's code and message, or ours.
+    pub error: ErrorText,
+    /// When to come back; never shorter than the server asked. Also for errors that a person must mend: the fix is picked
+    /// up then.
+    pub retry_after: SignedDuration,
+}
+
+impl VaultError {
+    fn describe(&self) -> String {
+        if self.error.code.is_empty() {
+            self.error.message.clone()
+        } else {
+            format!("{}: {}", self.error.code, self.error.message)
+        }
+    }
+}
