@@ -238,6 +238,40 @@ pub struct JobDetail {
     pub properties: BTreeMap<String, String>,
 }
 
+impl JobSummary {
+    /// Whether the job is of this item: by its container where Azure names it, otherwise by the VM's name.
+    pub fn is_of(&self, item: &ProtectedItem) -> bool {
+        if self.container.is_empty() {
+            return self.entity.eq_ignore_ascii_case(item.source.name());
+        }
+        let container = item.container.to_lowercase();
+        container == self.container.to_lowercase()
+            || container.ends_with(&format!(";{}", self.container.to_lowercase()))
+    }
+}
+
+impl JobDetail {
+    /// What is known of a job when only a list showed it: its summary, beside what an earlier read of the same job said.
+    pub fn from_list(summary: JobSummary, known: Option<&Self>) -> Self {
+        match known {
+            Some(known) => Self {
+                summary,
+                ..known.clone()
+            },
+            None => Self {
+                summary,
+                duration: None,
+                estimated_remaining: None,
+                progress_percent: None,
+                cancellable: None,
+                tasks: Vec::new(),
+                errors: Vec::new(),
+                properties: BTreeMap::new(),
+            },
+        }
+    }
+}
+
 /// One step of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobTask {
@@ -329,6 +363,17 @@ pub enum TriggerOutcome {
     },
 }
 
+impl TriggerOutcome {
+    /// A word for logs and metrics.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Accepted { .. } => "accepted",
+            Self::NotStarted(_) => "not_started",
+            Self::Unknown { .. } => "unknown",
+        }
+    }
+}
+
 /// Why a request was not carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
@@ -377,6 +422,23 @@ pub enum RefusalKind {
     Unreadable,
     /// Nothing was sent: the claim was too old, or `startBy` had passed.
     TooLate,
+}
+
+impl RefusalKind {
+    /// Whether somebody must change something before it can work.
+    pub fn needs_a_person(self) -> bool {
+        match self {
+            Self::Authentication
+            | Self::Permission
+            | Self::VaultNotFound
+            | Self::NotFound
+            | Self::BadRequest
+            | Self::ApiVersion => true,
+            Self::Throttled | Self::Busy | Self::Unavailable | Self::Unreadable | Self::TooLate => {
+                false
+            }
+        }
+    }
 }
 
 /// A read, or a preparation, that did not work. Nothing was changed in Azure.

@@ -1,7 +1,7 @@
 //! What is known of one run: what its object asks for (`Run`), what was written down about it (`Record`), and what this
 //! process alone has seen (`Memory`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -425,6 +425,10 @@ pub struct Memory {
     pub not_before: Option<SignedDuration>,
     /// How often the same thing was tried in a row: what the pace grows with.
     pub tries: u32,
+    /// Jobs whose activity id this process has compared with what was sent.
+    pub compared: BTreeSet<JobId>,
+    /// The word of a person that was acted on last, so that it cuts a wait short only once.
+    pub heeded: Option<Resolve>,
 }
 
 impl Record {

@@ -1,0 +1,68 @@
+//! How long things may take and how often they are tried: the numbers of design 3 and 4, in one place.
+
+use jiff::SignedDuration;
+
+/// The time limits of the exactly-once protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// How long a job may stay invisible after a claim was first seen.
+    pub adoption_window: SignedDuration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            adoption_window: ADOPTION_WINDOW,
+        }
+    }
+}
+
+/// Default of the adoption window.
+pub const ADOPTION_WINDOW: SignedDuration = SignedDuration::from_mins(15);
+
+/// Shortest adoption window that is accepted.
+///
+/// Claim life 30 s + POST 100 s + the slowest recorded operation 66 s + the latest recorded job 186 s = 382 s, and the rest
+/// for clocks that differ.
+pub const LEAST_ADOPTION_WINDOW: SignedDuration = SignedDuration::from_mins(10);
+
+/// How long a claim allows a send, counted from before the write of the claim.
+pub const CLAIM_LIFE: SignedDuration = SignedDuration::from_secs(30);
+
+/// How much later than its first sight a job must still be listed before its claim is let go: lists are not known to be
+/// monotone.
+pub const VISIBILITY_BOUND: SignedDuration = SignedDuration::from_mins(5);
+
+/// Longest wait before a mended problem is picked up.
+pub const LONGEST_WAIT: SignedDuration = SignedDuration::from_secs(60);
+
+/// Wait before the next read of an operation: it is mostly done within seconds (recorded: median 1 s, longest 66 s).
+pub fn before_operation_read(reads: u32) -> SignedDuration {
+    match reads {
+        0 => SignedDuration::from_secs(3),
+        1 => SignedDuration::from_secs(5),
+        2 => SignedDuration::from_secs(10),
+        3 => SignedDuration::from_secs(20),
+        _ => LONGEST_WAIT,
+    }
+}
+
+/// Wait after a failed access to Azure or the API server that named no time.
+pub fn after_failure(tries: u32) -> SignedDuration {
+    SignedDuration::from_secs(2 << tries.min(5)).min(LONGEST_WAIT)
+}
+
+/// Wait before a new attempt after a failure that Azure calls transient.
+pub fn before_new_attempt(attempt: u8) -> SignedDuration {
+    SignedDuration::from_mins(1 << attempt.min(5))
+}
+
+/// The earliest start that a job list is asked to cover for a job that started then: Azure keeps jobs for a while only.
+pub fn listable(started: jiff::Timestamp, now: super::facts::Now) -> jiff::Timestamp {
+    now.wall
+        .checked_sub(HISTORY)
+        .map_or(started, |oldest| started.max(oldest))
+}
+
+/// How far back the first look at a vault goes.
+pub const HISTORY: SignedDuration = SignedDuration::from_hours(180 * 24);
