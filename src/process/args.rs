@@ -167,6 +167,21 @@ pub struct AllowedHost {
     pub port: Option<u16>,
 }
 
+impl AllowedHost {
+    /// Whether an endpoint with this scheme, host (an IPv6 address with or without brackets) and
+    /// explicit port, if it has one, is meant.
+    pub fn covers(&self, scheme: &str, host: &str, port: Option<u16>) -> bool {
+        let default_port = match scheme {
+            "https" => 443,
+            "http" => 80,
+            _ => return false,
+        };
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        self.host.eq_ignore_ascii_case(host)
+            && self.port.unwrap_or(default_port) == port.unwrap_or(default_port)
+    }
+}
+
 impl std::str::FromStr for AllowedHost {
     type Err = String;
 
@@ -379,6 +394,20 @@ mod tests {
             let error = run(&["--allow-azure-host", text]).expect_err(text);
             assert!(error.contains("write a host or host:port"), "{error}");
         }
+    }
+
+    #[test]
+    fn an_allowed_host_covers_its_own_port_only() {
+        let bare: AllowedHost = "arm.example.com".parse().expect("a host");
+        assert!(bare.covers("https", "ARM.example.com", None));
+        assert!(bare.covers("https", "arm.example.com", Some(443)));
+        assert!(!bare.covers("https", "arm.example.com", Some(8443)));
+        assert!(!bare.covers("https", "evil.arm.example.com", None));
+        assert!(!bare.covers("ftp", "arm.example.com", None));
+
+        let loopback: AllowedHost = "[::1]:8443".parse().expect("a host");
+        assert!(loopback.covers("http", "[::1]", Some(8443)));
+        assert!(!loopback.covers("http", "[::1]", None));
     }
 
     #[test]

@@ -5,10 +5,12 @@
 //! [`tls`] chooses the one crypto provider, [`args`] reads the command line and the environment,
 //! [`telemetry`] starts the log, [`shutdown`] listens for signals, [`metrics`] holds what is
 //! counted, and [`admin`] shows it, together with whether the process is alive and ready.
+//! [`output`] serves the commands that only print.
 
 pub mod admin;
 pub mod args;
 pub mod metrics;
+pub mod output;
 pub mod shutdown;
 pub mod telemetry;
 pub mod tls;
