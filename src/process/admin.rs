@@ -5,6 +5,7 @@ use std::future::Future;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -12,8 +13,13 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 
 use super::metrics::{Metrics, OPENMETRICS};
+
+/// How long a client may keep the end of the process waiting: one that never finishes its request
+/// must not use up the grace period that running passes need.
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
 /// What the process has to wait for before it can do its work. Clones share one state.
 #[derive(Clone, Debug)]
@@ -112,7 +118,7 @@ impl Admin {
         self.address
     }
 
-    /// Serves until `until` completes; answers that have begun are finished.
+    /// Serves until `until` completes; answers that have begun get [`LAST_ANSWERS`] to end.
     ///
     /// # Errors
     /// [`AdminError::Serve`] if the socket breaks.
@@ -122,10 +128,24 @@ impl Admin {
         readiness: Readiness,
         until: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), AdminError> {
-        axum::serve(self.listener, routes(metrics, readiness))
-            .with_graceful_shutdown(until)
-            .await
-            .map_err(AdminError::Serve)
+        let (ending, told) = oneshot::channel();
+        let server = axum::serve(self.listener, routes(metrics, readiness)).with_graceful_shutdown(
+            async move {
+                until.await;
+                // Err means that the server has ended by itself.
+                let _ = ending.send(());
+            },
+        );
+        let too_long = async {
+            if told.await.is_err() {
+                std::future::pending::<()>().await;
+            }
+            tokio::time::sleep(LAST_ANSWERS).await;
+        };
+        tokio::select! {
+            result = server => result.map_err(AdminError::Serve),
+            () = too_long => Ok(()),
+        }
     }
 }
 
@@ -250,6 +270,28 @@ mod tests {
     #[tokio::test]
     async fn serving_ends_when_it_is_asked_to() {
         let served = served().await;
+
+        served.trigger.start();
+
+        served
+            .task
+            .await
+            .expect("no panic")
+            .expect("an orderly end");
+    }
+
+    #[tokio::test]
+    async fn a_client_that_never_finishes_its_request_does_not_hold_up_the_end() {
+        use tokio::io::AsyncWriteExt;
+        let served = served().await;
+        let address = served.url.trim_start_matches("http://").to_owned();
+        let mut client = tokio::net::TcpStream::connect(address).await.expect("open");
+        client
+            .write_all(b"GET /healthz HTTP/1.1\r\nho")
+            .await
+            .expect("sent");
+        // Connections are accepted in order: after this answer the first one has been accepted too.
+        read(format!("{}/healthz", served.url)).await;
 
         served.trigger.start();
 
