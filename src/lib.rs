@@ -1,1 +1,3 @@
+//! Restores Azure VMs from Azure Backup, declared as Kubernetes resources.
 
+pub mod api;
