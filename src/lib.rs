@@ -17,5 +17,6 @@
 //! IO crates: `axum`, `azure_core`, `azure_identity`, `hyper`, `kube`, `reqwest`, `rustix`,
 //! `rustls`, `tokio`.
 
+pub mod api;
 pub mod process;
 pub mod restore;

@@ -1,0 +1,34 @@
+//! Version `v1alpha1`: where a vault is and who may use it ([`vault`]), one run of one restore ([`restore`]),
+//! and what the controller says about that run ([`restore_status`]).
+
+mod condition_list;
+pub mod duration;
+mod label_selector;
+pub mod restore;
+pub mod restore_status;
+pub mod stored_status;
+pub mod vault;
+
+pub use duration::DurationText;
+pub use restore::{
+    RecoveryPointSelector, RecoveryType, RestoreTarget, Timeouts, VaultRef, VmRestore,
+    VmRestoreSpec,
+};
+pub use restore_status::{
+    Attempt, AttemptState, AzureError, Candidate, Job, JobError, JobTask, Operation, Outputs,
+    Phase, ProtectedItem, RecoveryPointTier, SelectedRecoveryPoint, VmRestoreStatus,
+};
+pub use stored_status::{StoredStatus, Unreadable};
+pub use vault::{
+    AllowedNamespaces, ApiVersions, Auth, Cloud, Endpoints, JobMatching, JobMatchingState,
+    RecoveryServicesVault, RecoveryServicesVaultSpec, RecoveryServicesVaultStatus, SecretKeyRef,
+    ServicePrincipal,
+};
+
+/// Shape of a GUID, for CEL `matches`.
+macro_rules! guid {
+    () => {
+        "[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
+    };
+}
+pub(crate) use guid;

@@ -1,0 +1,253 @@
+//! `VmRestore`: one run of one restore.
+
+use kube::core::{Message, Rule};
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::duration::DurationText;
+use super::guid;
+use super::stored_status::StoredStatus;
+
+/// Fields of the spec that are fixed once the object exists: together they say which restore is meant.
+pub const FROZEN: [&str; 6] = [
+    "vaultRef",
+    "sourceVirtualMachineId",
+    "recoveryPoint",
+    "recoveryType",
+    "target",
+    "runId",
+];
+
+/// Fields of the spec that may change while the run goes on.
+pub const CONTROL: [&str; 3] = ["startBy", "retryLimit", "timeouts"];
+
+/// What CEL says of an Azure resource id, up to the provider.
+macro_rules! arm_id {
+    ($rest:literal) => {
+        concat!(
+            "self.matches('(?i)^/subscriptions/",
+            guid!(),
+            "/resourceGroups/[^/?#%\\\\s]{1,90}",
+            $rest,
+            "$')"
+        )
+    };
+}
+
+const VIRTUAL_MACHINE_ID: &str =
+    arm_id!("/providers/Microsoft[.]Compute/virtualMachines/[^/?#%\\\\s]{1,64}");
+const STORAGE_ACCOUNT_ID: &str =
+    arm_id!("/providers/Microsoft[.]Storage/storageAccounts/[a-z0-9]{3,24}");
+const RESOURCE_GROUP_ID: &str = arm_id!("");
+const TIMEOUT: &str = "self.matches('^([0-9]{1,6}[hms])+$') && duration(self) >= duration('1s') && duration(self) <= duration('720h')";
+const DATE_TIME: &str = "self.matches('^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$') && timestamp(self) > timestamp('1970-01-01T00:00:00Z')";
+
+/// One rule for all frozen fields; `has` on both sides also catches an optional field that is added or removed.
+fn frozen_fields_stay() -> Rule {
+    let unchanged = FROZEN.map(|f| {
+        format!("has(self.{f}) == has(oldSelf.{f}) && (!has(self.{f}) || self.{f} == oldSelf.{f})")
+    });
+    Rule::new(unchanged.join(" && ")).message(Message::Message(format!(
+        "{} cannot change once a VmRestore exists: create a new VmRestore instead (with another metadata.name, or another spec.runId to repeat the same restore)",
+        FROZEN.join(", ")
+    )))
+}
+
+/// The restore that is wanted. The first six fields say which restore is meant and are fixed from creation; to restore
+/// something else, or once more, create another VmRestore. startBy, retryLimit and timeouts may change at any time.
+#[derive(CustomResource, KubeSchema, Clone, Debug, Deserialize, Serialize)]
+#[kube(
+    group = "azurebackup.dev",
+    version = "v1alpha1",
+    kind = "VmRestore",
+    namespaced,
+    shortname = "vmr",
+    category = "azurebackup",
+    status = "StoredStatus",
+    doc = "One run of one restore of an Azure virtual machine from Azure Backup. The controller chooses the recovery point, starts the restore exactly once, follows Azure's operation and job, and writes all of it into status.",
+    printcolumn(
+        name = "Phase",
+        type_ = "string",
+        json_path = ".status.phase",
+        description = "How far the run is."
+    ),
+    printcolumn(
+        name = "VM",
+        type_ = "string",
+        json_path = ".status.virtualMachineName",
+        description = "Name of the source virtual machine."
+    ),
+    printcolumn(
+        name = "Type",
+        type_ = "string",
+        json_path = ".spec.recoveryType",
+        description = "What is restored."
+    ),
+    printcolumn(
+        name = "Point",
+        type_ = "string",
+        json_path = ".status.recoveryPoint.time",
+        description = "Time of the chosen recovery point."
+    ),
+    printcolumn(
+        name = "Progress",
+        type_ = "integer",
+        json_path = ".status.job.progressPercent",
+        description = "Percent, as Azure reports it; often jumps from 1 to 100."
+    ),
+    printcolumn(
+        name = "Job",
+        type_ = "string",
+        json_path = ".status.job.id",
+        description = "Name of the job in the vault."
+    ),
+    printcolumn(
+        name = "Operation",
+        type_ = "string",
+        json_path = ".status.operation.id",
+        priority = 1,
+        description = "Id of the asynchronous operation that created the job."
+    ),
+    printcolumn(
+        name = "Attempt",
+        type_ = "integer",
+        json_path = ".status.attempts[-1:].number",
+        priority = 1,
+        description = "Number of the newest attempt."
+    ),
+    printcolumn(
+        name = "Message",
+        type_ = "string",
+        json_path = ".status.message",
+        priority = 1,
+        description = "What happens now, or what to do."
+    ),
+    printcolumn(
+        name = "Age",
+        type_ = "date",
+        json_path = ".metadata.creationTimestamp"
+    )
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = frozen_fields_stay())]
+pub struct VmRestoreSpec {
+    /// The RecoveryServicesVault object that says where the backup lies and as whom to restore. Fixed from creation.
+    pub vault_ref: VaultRef,
+
+    /// Azure resource id of the backed-up virtual machine, in any letter case. The machine itself may be gone. Fixed from creation.
+    /// Example: /subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/web/providers/Microsoft.Compute/virtualMachines/web-1
+    #[schemars(length(max = 512))]
+    #[x_kube(validation = Rule::new(VIRTUAL_MACHINE_ID).message("sourceVirtualMachineId must be the id of a virtual machine: write /subscriptions/<subscription id>/resourceGroups/<resource group>/providers/Microsoft.Compute/virtualMachines/<name>"))]
+    pub source_virtual_machine_id: String,
+
+    /// Which recovery point to restore. Left out: the newest one that can be used. Fixed from creation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery_point: Option<RecoveryPointSelector>,
+
+    /// What to restore, in Azure's own names. Fixed from creation.
+    /// RestoreDisks: all disks of the machine become new disks; nothing that exists is changed.
+    pub recovery_type: RecoveryType,
+
+    /// Where the restored things go. Fixed from creation.
+    pub target: RestoreTarget,
+
+    /// Sets apart runs with the same content. To do the same restore once more, create a VmRestore with another runId.
+    /// The same name and content with the same runId is always the same run, also after the object was deleted and applied again. Fixed from creation.
+    #[serde(default)]
+    #[schemars(length(max = 63))]
+    pub run_id: String,
+
+    /// No restore is started after this time (RFC 3339, for example 2026-11-22T18:00:00Z); one that has been started is still found and followed.
+    /// Recommended for manifests kept in Git: Azure forgets its jobs after some months, and a manifest applied to a rebuilt cluster would then start anew. May change at any time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", length(max = 40))]
+    #[x_kube(validation = Rule::new(DATE_TIME).message("startBy must be a date and time with a zone: write for example 2026-11-22T18:00:00Z"))]
+    pub start_by: Option<jiff::Timestamp>,
+
+    /// How many new attempts the controller makes by itself after a failure that Azure calls passing, or after an unknown outcome where that is safe: 0 to 10. May change at any time.
+    #[serde(default = "default_retry_limit")]
+    #[schemars(with = "i32", range(min = 0, max = 10))]
+    pub retry_limit: u8,
+
+    /// How long to wait for what. May change at any time.
+    #[serde(default)]
+    pub timeouts: Timeouts,
+}
+
+/// Refers to a RecoveryServicesVault object.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VaultRef {
+    /// metadata.name of the RecoveryServicesVault object (not the name of the vault in Azure).
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+
+    /// Namespace of that object. Left out: the namespace of this VmRestore. Another namespace must be allowed in the vault's allowedNamespaces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
+    pub namespace: Option<String>,
+}
+
+/// Chooses a recovery point.
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RecoveryPointSelector {
+    /// Name of exactly the recovery point to restore, for example "20982486783671" (in quotes: it is a text, not a number). Left out: the newest one that can be used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128))]
+    #[x_kube(validation = Rule::new("self.matches('^[0-9A-Za-z_-]+$')").message("recoveryPoint.name must be the name of a recovery point, not its id: write for example \"20982486783671\""))]
+    pub name: Option<String>,
+}
+
+/// What to restore, in Azure's own names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum RecoveryType {
+    /// All disks of the machine become new disks; nothing that exists is changed.
+    RestoreDisks,
+}
+
+/// Where the restored things go.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RestoreTarget {
+    /// Azure resource id of the staging storage account, in the region of the vault. Azure writes the configuration of the machine and a deployment template into it.
+    /// Example: /subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/restores/providers/Microsoft.Storage/storageAccounts/restorestaging
+    #[schemars(length(max = 512))]
+    #[x_kube(validation = Rule::new(STORAGE_ACCOUNT_ID).message("target.storageAccountId must be the id of a storage account: write /subscriptions/<subscription id>/resourceGroups/<resource group>/providers/Microsoft.Storage/storageAccounts/<name>"))]
+    pub storage_account_id: String,
+
+    /// Azure resource id of the resource group that the restored managed disks go to. Left out: Azure writes unmanaged VHD files into the storage account, which takes much longer; status says so.
+    /// Example: /subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/restores
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    #[x_kube(validation = Rule::new(RESOURCE_GROUP_ID).message("target.resourceGroupId must be the id of a resource group: write /subscriptions/<subscription id>/resourceGroups/<resource group>"))]
+    pub resource_group_id: Option<String>,
+}
+
+/// How long to wait for what.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Timeouts {
+    /// How long the controller follows the run, from its start: 1s to 720h, written like 24h, 90m or 1h30m. After that the run ends as Failed with reason RunTimedOut; the job in Azure goes on.
+    #[serde(default = "default_run_timeout")]
+    #[schemars(with = "String", length(max = 16))]
+    #[x_kube(validation = Rule::new(TIMEOUT).message("timeouts.run must be a duration from 1s to 720h: write for example 24h, 90m or 1h30m"))]
+    pub run: DurationText,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            run: default_run_timeout(),
+        }
+    }
+}
+
+fn default_retry_limit() -> u8 {
+    2
+}
+
+fn default_run_timeout() -> DurationText {
+    DurationText::try_from("24h".to_owned()).expect("24h is a duration")
+}

@@ -1,0 +1,406 @@
+//! What the controller says about a `VmRestore`.
+//!
+//! The schema has types only, no enum, pattern, length or required field: a status write that the API server refuses after
+//! Azure accepted a restore would lose track of that restore. Texts and lists are cut where they are written.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::condition_list::condition_list;
+
+/// What the controller knows about the run. Written by the controller only.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct VmRestoreStatus {
+    /// metadata.generation that this status is about; -1 until the controller has seen the object.
+    #[serde(default = "not_observed")]
+    pub observed_generation: i64,
+    /// How far the run is: Pending, Triggering, Accepted, Running or Blocked, and at the end Succeeded, PartiallySucceeded, Failed or Cancelled.
+    #[serde(default)]
+    #[schemars(with = "String")]
+    pub phase: Phase,
+    /// True once the run has ended, well or badly: kubectl wait --for=jsonpath='{.status.finished}'=true
+    #[serde(default)]
+    pub finished: bool,
+    /// What happens now, or what a person has to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// Identity of the run (a UUID made from its content): the same content is the same run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_key: Option<String>,
+    /// Azure resource id of the vault that this run belongs to, fixed when the restore is first claimed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vault_id: Option<String>,
+    /// Name of the source virtual machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub virtual_machine_name: Option<String>,
+    /// The machine as the vault knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protected_item: Option<ProtectedItem>,
+    /// The chosen recovery point, and why this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery_point: Option<SelectedRecoveryPoint>,
+    /// Every attempt to start the restore, oldest first; 16 at most.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attempts: Vec<Attempt>,
+    /// The asynchronous operation that accepts the restore and creates the job. Succeeded means that the job was created, not that anything was restored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<Operation>,
+    /// The backup job that does the restore, as the portal shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<Job>,
+    /// What the restore has made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outputs: Option<Outputs>,
+    /// Ready always; Reconciling and Stalled while they are true; RecoveryPointSelected, Triggered and OutputsRead once it is so; Complete or Failed at the end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "condition_list")]
+    pub conditions: Vec<Condition>,
+    /// When the controller first worked on the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    pub start_time: Option<Timestamp>,
+    /// When Azure accepted the restore.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    pub trigger_time: Option<Timestamp>,
+    /// When the run ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    pub completion_time: Option<Timestamp>,
+}
+
+fn not_observed() -> i64 {
+    -1
+}
+
+impl Default for VmRestoreStatus {
+    fn default() -> Self {
+        Self {
+            observed_generation: not_observed(),
+            phase: Phase::default(),
+            finished: false,
+            message: None,
+            run_key: None,
+            vault_id: None,
+            virtual_machine_name: None,
+            protected_item: None,
+            recovery_point: None,
+            attempts: Vec::new(),
+            operation: None,
+            job: None,
+            outputs: None,
+            conditions: Vec::new(),
+            start_time: None,
+            trigger_time: None,
+            completion_time: None,
+        }
+    }
+}
+
+/// How far a run is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub enum Phase {
+    /// Nothing has been sent to Azure that starts a restore.
+    #[default]
+    Pending,
+    /// The trigger is being sent, or it is not known yet whether Azure took it.
+    Triggering,
+    /// Azure accepted the restore; its job is not known yet.
+    Accepted,
+    /// The job is known and has not ended.
+    Running,
+    /// A person must act; the message says what to do.
+    Blocked,
+    /// Azure restored everything that was asked for.
+    Succeeded,
+    /// Azure ended the job with warnings: look at what came back.
+    PartiallySucceeded,
+    /// The run ended without the restore.
+    Failed,
+    /// The job was cancelled.
+    Cancelled,
+}
+
+impl Phase {
+    /// The word that stands in the status.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "Pending",
+            Self::Triggering => "Triggering",
+            Self::Accepted => "Accepted",
+            Self::Running => "Running",
+            Self::Blocked => "Blocked",
+            Self::Succeeded => "Succeeded",
+            Self::PartiallySucceeded => "PartiallySucceeded",
+            Self::Failed => "Failed",
+            Self::Cancelled => "Cancelled",
+        }
+    }
+
+    /// Whether the run has ended.
+    pub const fn is_finished(self) -> bool {
+        match self {
+            Self::Succeeded | Self::PartiallySucceeded | Self::Failed | Self::Cancelled => true,
+            Self::Pending | Self::Triggering | Self::Accepted | Self::Running | Self::Blocked => {
+                false
+            }
+        }
+    }
+}
+
+/// The machine as the vault knows it. The names are Azure's and are used as they are.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProtectedItem {
+    /// Name of the protection container, for example IaasVMContainer;iaasvmcontainerv2;web;web-1
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container_name: Option<String>,
+    /// Name of the protected item, for example VM;iaasvmcontainerv2;web;web-1
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+/// The chosen recovery point, and why this one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SelectedRecoveryPoint {
+    /// Name of the recovery point, a long number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// When it was taken (UTC).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<String>,
+    /// Its consistency: AppConsistent, FileSystemConsistent or CrashConsistent.
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    pub point_type: Option<String>,
+    /// Where its data lies.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tiers: Vec<RecoveryPointTier>,
+    /// Why this one was chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The first few points that were looked at and what was thought of them; 5 at most.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub candidates: Vec<Candidate>,
+}
+
+/// One place where the data of a recovery point lies.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RecoveryPointTier {
+    /// InstantRP (snapshot), HardenedRP (vault) or ArchivedRP (archive).
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    pub tier_type: Option<String>,
+    /// Valid and Rehydrated can be restored from; Deleted and Disabled cannot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+}
+
+/// A recovery point that was looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Candidate {
+    /// Name of the recovery point.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// When it was taken (UTC).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<String>,
+    /// Its consistency.
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    pub point_type: Option<String>,
+    /// Chosen, or why not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<String>,
+}
+
+/// One attempt to start the restore.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Attempt {
+    /// 1 for the first attempt.
+    #[serde(default)]
+    #[schemars(with = "i64")]
+    pub number: u32,
+    /// The id that went with the request; Azure shows it as the activityId of the job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// The claim under which the request was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim_id: Option<String>,
+    /// When it was claimed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    pub claim_time: Option<Timestamp>,
+    /// What became of it: Claimed, NotStarted, OutcomeUnknown, Accepted, Running, Succeeded, Failed, Cancelled or Abandoned.
+    #[serde(default)]
+    #[schemars(with = "String")]
+    pub state: AttemptState,
+    /// Id of the operation, if Azure accepted the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation_id: Option<String>,
+    /// Name of the job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job_id: Option<String>,
+    /// Why it failed or did not start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<AzureError>,
+}
+
+/// What became of an attempt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub enum AttemptState {
+    /// Claimed; the request may be on its way.
+    #[default]
+    Claimed,
+    /// Azure provably did not start a restore.
+    NotStarted,
+    /// It is not known whether Azure started a restore; the controller looks for its job.
+    OutcomeUnknown,
+    /// Azure accepted the request.
+    Accepted,
+    /// Its job is known and has not ended.
+    Running,
+    /// Its job has restored (perhaps with warnings).
+    Succeeded,
+    /// Its operation or job has failed.
+    Failed,
+    /// Its job was cancelled.
+    Cancelled,
+    /// A person has given it up.
+    Abandoned,
+}
+
+/// An error in Azure's words.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AzureError {
+    /// Azure's code, for example UserErrorInstantRpNotFound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// Azure's text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+/// The asynchronous operation that accepts a restore and creates its job.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Operation {
+    /// Id of the operation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// InProgress, Succeeded, Failed or Canceled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    /// When Azure began it (UTC).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_time: Option<String>,
+    /// When it ended (UTC).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_time: Option<String>,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<AzureError>,
+}
+
+/// A backup job, as the portal shows it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Job {
+    /// Name of the job in the vault. Restored disks carry it in their tag RSVaultBackup.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// What the job does, for example Restore.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<String>,
+    /// InProgress, Completed, CompletedWithWarnings, Failed, Cancelling or Cancelled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    /// When it began (UTC).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_time: Option<String>,
+    /// When it ended (UTC).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_time: Option<String>,
+    /// How long it has taken, as of the last status write.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration: Option<String>,
+    /// Percent, as Azure reports it: it often stays at 1 until the end, and it may go down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress_percent: Option<i64>,
+    /// How long it may still take, as Azure guesses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimated_remaining: Option<String>,
+    /// The request id of the attempt that started it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub activity_id: Option<String>,
+    /// Whether Azure says that the job can be cancelled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancellable: Option<bool>,
+    /// The steps of the job.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tasks: Vec<JobTask>,
+    /// What went wrong, and what Azure recommends.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<JobError>,
+    /// Everything else that Azure says of the job, under Azure's own labels.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub properties: BTreeMap<String, String>,
+}
+
+/// One step of a job.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct JobTask {
+    /// What the step does, for example Transfer data from vault.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// NotStarted, InProgress, Completed or Failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    /// Percent, as Azure reports it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress_percent: Option<i64>,
+    /// For example 30 GBs / 30 GBs Transferred.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub details: Option<String>,
+}
+
+/// One error of a job.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct JobError {
+    /// Azure's number, for example 400048.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// The name of the code, for example UserErrorInstantRpNotFound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Azure's text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// What Azure recommends to do.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recommendations: Vec<String>,
+}
+
+/// What a restore has made.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Outputs {
+    /// Address of a deployment template that makes a virtual machine of the restored disks (without access key).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template_blob_uri: Option<String>,
+    /// Address of the container with the machine's configuration (without access key).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config_blob_uri: Option<String>,
+    /// Name of the blob with the machine's configuration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config_blob_name: Option<String>,
+}
