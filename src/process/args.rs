@@ -126,9 +126,9 @@ pub struct RunArguments {
 
     /// Host that vaults with `cloud: Custom` may name as an endpoint; may be given several times
     ///
-    /// A host, or host:port; without a port, only the default port of the endpoint's scheme.
-    /// Credentials are sent to these hosts on behalf of whoever may write a RecoveryServicesVault.
-    /// Default: none. The public Azure clouds need no entry.
+    /// A host, or host:port; a host alone allows all its ports. Credentials are sent there on behalf
+    /// of whoever may write a RecoveryServicesVault, so name the port if other programs listen on
+    /// that host. Default: none. The public Azure clouds need no entry.
     #[arg(
         long = "allow-azure-host",
         env = "VMRESTORE_ALLOW_AZURE_HOST",
@@ -163,7 +163,7 @@ pub struct CrdsArguments {
 pub struct AllowedHost {
     /// DNS name or IP address in lower case; an IPv6 address without its brackets.
     pub host: String,
-    /// The only port that is meant; `None` = the default port of the endpoint's scheme.
+    /// The only port that is meant; `None` = all ports of the host.
     pub port: Option<u16>,
 }
 
@@ -177,8 +177,8 @@ impl AllowedHost {
             _ => return false,
         };
         let host = host.trim_start_matches('[').trim_end_matches(']');
-        self.host.eq_ignore_ascii_case(host)
-            && self.port.unwrap_or(default_port) == port.unwrap_or(default_port)
+        let is_its_port = |only| only == port.unwrap_or(default_port);
+        self.host.eq_ignore_ascii_case(host) && self.port.is_none_or(is_its_port)
     }
 }
 
@@ -397,13 +397,17 @@ mod tests {
     }
 
     #[test]
-    fn an_allowed_host_covers_its_own_port_only() {
+    fn an_allowed_host_covers_that_host_and_if_named_that_port_only() {
         let bare: AllowedHost = "arm.example.com".parse().expect("a host");
         assert!(bare.covers("https", "ARM.example.com", None));
-        assert!(bare.covers("https", "arm.example.com", Some(443)));
-        assert!(!bare.covers("https", "arm.example.com", Some(8443)));
+        assert!(bare.covers("https", "arm.example.com", Some(8443)));
         assert!(!bare.covers("https", "evil.arm.example.com", None));
+        assert!(!bare.covers("https", "arm.example.com.evil", None));
         assert!(!bare.covers("ftp", "arm.example.com", None));
+
+        let default_port: AllowedHost = "arm.example.com:443".parse().expect("a host");
+        assert!(default_port.covers("https", "arm.example.com", None));
+        assert!(!default_port.covers("http", "arm.example.com", None));
 
         let loopback: AllowedHost = "[::1]:8443".parse().expect("a host");
         assert!(loopback.covers("http", "[::1]", Some(8443)));

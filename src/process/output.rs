@@ -3,14 +3,8 @@
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-/// A YAML document and the name of the file that it belongs into.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Document {
-    /// For example `azurebackup.dev_vmrestores.yaml`.
-    pub file_name: String,
-    /// The YAML, ending with a line break.
-    pub yaml: String,
-}
+/// Name of the file that a document belongs into, and its YAML, ending with a line break.
+pub type Document = (String, String);
 
 /// Why the documents did not get to where they should.
 #[derive(Debug, thiserror::Error)]
@@ -51,16 +45,16 @@ fn write(documents: &[Document], directory: &Path) -> Result<(), OutputError> {
         source,
     };
     std::fs::create_dir_all(directory).map_err(|error| refused(directory, error))?;
-    for document in documents {
-        let path = directory.join(&document.file_name);
-        std::fs::write(&path, &document.yaml).map_err(|error| refused(&path, error))?;
+    for (file_name, yaml) in documents {
+        let path = directory.join(file_name);
+        std::fs::write(&path, yaml).map_err(|error| refused(&path, error))?;
     }
     Ok(())
 }
 
 fn print(documents: &[Document], out: &mut impl Write) -> io::Result<()> {
-    for document in documents {
-        write!(out, "---\n{}", document.yaml)?;
+    for (_, yaml) in documents {
+        write!(out, "---\n{yaml}")?;
     }
     out.flush()
 }
@@ -70,10 +64,7 @@ mod tests {
     use super::*;
 
     fn two() -> [Document; 2] {
-        ["a", "b"].map(|name| Document {
-            file_name: format!("{name}.yaml"),
-            yaml: format!("name: {name}\n"),
-        })
+        ["a", "b"].map(|name| (format!("{name}.yaml"), format!("name: {name}\n")))
     }
 
     #[test]
