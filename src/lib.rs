@@ -18,5 +18,6 @@
 //! `rustls`, `tokio`.
 
 pub mod api;
+pub mod controller;
 pub mod process;
 pub mod restore;

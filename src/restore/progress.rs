@@ -153,7 +153,7 @@ pub fn found_open_claim(record: &mut Record, key: RunKey, claim: Claim, now: Now
 fn looking(record: &mut Record, claim: Claim, what: &str) {
     record.phase = Phase::Triggering;
     record.note = Note {
-        kind: NoteKind::LookingForJob,
+        kind: NoteKind::ConfirmingTrigger,
         message: format!(
             "whether attempt {} started a restore is not known yet ({what}); looking for its job until the adoption window has passed",
             claim.attempt
@@ -242,7 +242,7 @@ pub fn operation_read(
     let Some(operation) = operation else {
         own.state = AttemptState::JobSought;
         record.note = Note {
-            kind: NoteKind::LookingForJob,
+            kind: NoteKind::ConfirmingTrigger,
             message: "Azure no longer knows the operation; looking for its job".to_owned(),
         };
         return SignedDuration::ZERO;
@@ -285,7 +285,7 @@ pub fn operation_read(
         (OperationStatus::Succeeded, None) => {
             own.state = AttemptState::JobSought;
             record.note = Note {
-                kind: NoteKind::LookingForJob,
+                kind: NoteKind::ConfirmingTrigger,
                 message: format!(
                     "operation {} succeeded without naming a job; looking for it",
                     operation.id
@@ -457,14 +457,14 @@ pub fn note_trouble(record: &mut Record, kind: NoteKind, message: String) {
         record.phase = Phase::Blocked;
     }
     // What blocks a claim outranks a passing trouble: its message tells a person how to resolve it.
-    if record.note.kind != NoteKind::TriggerOutcomeUnknown {
+    if !record.is_blocked_on_a_claim() {
         record.note = Note { kind, message };
     }
 }
 
 /// A problem that stood in the way before the first claim is gone.
 pub fn unblocked(record: &mut Record) {
-    if record.phase == Phase::Blocked && record.note.kind != NoteKind::TriggerOutcomeUnknown {
+    if record.phase == Phase::Blocked && !record.is_blocked_on_a_claim() {
         record.phase = Phase::Pending;
     }
 }
@@ -570,8 +570,8 @@ fn kind_of(kind: RefusalKind) -> NoteKind {
     }
 }
 
-/// What is worth a write of status, or nothing: state changes at once, progress in steps of 20 points, times never alone.
-pub fn worth_writing(old: &Record, new: &Record) -> Option<Record> {
+/// What of a new record is worth a write of status: state changes at once, progress in steps of 20 points, times never alone.
+pub fn worth_writing(old: &Record, new: &Record) -> Record {
     let mut record = new.clone();
     if let (Some(was), Some(is)) = (&old.job, &mut record.job) {
         let far = is.progress_percent.unwrap_or(0)
@@ -589,7 +589,7 @@ pub fn worth_writing(old: &Record, new: &Record) -> Option<Record> {
     {
         *is = was.clone();
     }
-    (record != *old).then_some(record)
+    record
 }
 
 fn same_state(was: &JobDetail, is: &JobDetail) -> bool {

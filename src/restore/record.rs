@@ -197,8 +197,10 @@ impl Default for Note {
 pub enum NoteKind {
     /// Looks for item and point.
     Selecting,
-    /// Looks for a job of its own before it claims, or while an outcome is open.
+    /// Looks for a job of its own before it claims.
     LookingForJob,
+    /// Looks for the job of a claim whose outcome is open.
+    ConfirmingTrigger,
     /// A claim stands.
     Triggering,
     /// Follows the operation.
@@ -213,6 +215,16 @@ pub enum NoteKind {
     Throttled,
     /// Azure cannot be reached.
     AzureUnavailable,
+    /// There is no vault object of that name.
+    VaultNotFound,
+    /// The vault object does not allow the namespace.
+    VaultNotAllowed,
+    /// The vault object names a host that the controller may not talk to.
+    EndpointNotAllowed,
+    /// The Secret does not exist.
+    SecretNotFound,
+    /// The Secret lacks the key.
+    SecretKeyMissing,
     /// No token.
     AuthenticationFailed,
     /// A role is missing.
@@ -247,6 +259,7 @@ impl NoteKind {
         match self {
             Self::Selecting
             | Self::LookingForJob
+            | Self::ConfirmingTrigger
             | Self::Triggering
             | Self::WaitingForOperation
             | Self::JobRunning
@@ -256,7 +269,12 @@ impl NoteKind {
             | Self::AzureUnavailable
             | Self::ItemBusy
             | Self::DuplicateJobs => false,
-            Self::AuthenticationFailed
+            Self::VaultNotFound
+            | Self::VaultNotAllowed
+            | Self::EndpointNotAllowed
+            | Self::SecretNotFound
+            | Self::SecretKeyMissing
+            | Self::AuthenticationFailed
             | Self::PermissionDenied
             | Self::AzureVaultNotFound
             | Self::VirtualMachineNotProtected
@@ -437,6 +455,13 @@ impl Record {
         self.attempts
             .iter()
             .find(|attempt| attempt.number == number)
+    }
+
+    /// Whether the run is blocked because what became of a claim cannot be known.
+    pub fn is_blocked_on_a_claim(&self) -> bool {
+        self.attempts
+            .iter()
+            .any(|attempt| attempt.state == AttemptState::Blocked)
     }
 
     /// What is recorded about a claim: only what was written under that very claim id counts.
