@@ -10,9 +10,9 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::api::v1alpha1 as api;
+use crate::restore::following;
 use crate::restore::ids::{ArmId, ClaimId, JobId, Scope};
 use crate::restore::ports::{Clock, RunStore, StoreError, Stored};
-use crate::restore::progress;
 use crate::restore::record::{Claim, Matching, Record};
 
 use super::counts::Counts;
@@ -196,7 +196,7 @@ impl<C: Clock> RunStore for ObjectStore<'_, C> {
         let object = &base.version;
         let generation = object.metadata.generation.unwrap_or_default();
         let was = translate::run(object, Some(base.run.intent.vault.clone()), self.scope).record;
-        let record = progress::worth_writing(&was, record);
+        let record = following::worth_writing(&was, record);
         let stored = object.status.clone().unwrap_or_default();
         let known = stored.read().ok();
         let mut conditions = known

@@ -1,17 +1,25 @@
 //! Decides what happens to a restore. Pure: no IO crate is imported here, time comes in as `now`, randomness from outside.
 //!
-//! Read [`plan`] for what is decided, [`progress`] for what is written down, [`pass`] for the order of effects; what they
-//! talk about is in [`facts`] (Azure's words), [`record`] (the object's words) and [`ids`]; [`ports`] is what they need
-//! from the world. [`choose`], [`request`], [`retry`] and [`pace`] are tables that they read.
+//! What is decided: [`plan`] (the next step), [`look`] (what a listing of jobs decides), [`release`] (when a claim may go).
+//! What is written down: [`progress`] and [`following`] fold what happened into the record. The order of effects: [`pass`].
+//! What they talk about: [`facts`] and [`jobs`] (Azure's words), [`record`], [`attempt`] and [`note`] (the object's words),
+//! [`ids`]; [`ports`] is what they need from the world. [`choose`], [`request`], [`retry`] and [`pace`] are their tables.
 
+pub mod attempt;
 pub mod choose;
+mod entries;
 pub mod facts;
+pub mod following;
 pub mod ids;
+pub mod jobs;
+pub mod look;
+pub mod note;
 pub mod pace;
 pub mod pass;
 pub mod plan;
 pub mod ports;
 pub mod progress;
 pub mod record;
+pub mod release;
 pub mod request;
 pub mod retry;

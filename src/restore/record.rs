@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::facts::{ErrorText, JobDetail, Operation, RecoveryPoint};
-use super::ids::{ArmId, ClaimId, JobId, OperationId, RecoveryPointName, RequestId, RunKey};
+pub use super::attempt::*;
+use super::facts::{JobDetail, Operation, RecoveryPoint};
+use super::ids::{ArmId, ClaimId, JobId, RecoveryPointName, RunKey};
+pub use super::note::*;
 use super::request::Target;
 
 /// One `VmRestore`, read once, in the terms of the deciding side.
@@ -174,121 +176,6 @@ pub enum Failure {
     Abandoned,
 }
 
-/// What a run waits for, or why it stands still.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Note {
-    /// The class, which becomes the condition's reason.
-    pub kind: NoteKind,
-    /// For people: object, field, remedy.
-    pub message: String,
-}
-
-impl Default for Note {
-    fn default() -> Self {
-        Self {
-            kind: NoteKind::Selecting,
-            message: String::new(),
-        }
-    }
-}
-
-/// Classes of [`Note`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum NoteKind {
-    /// Looks for item and point.
-    Selecting,
-    /// Looks for a job of its own before it claims.
-    LookingForJob,
-    /// Looks for the job of a claim whose outcome is open.
-    ConfirmingTrigger,
-    /// A claim stands.
-    Triggering,
-    /// Follows the operation.
-    WaitingForOperation,
-    /// Follows the job.
-    JobRunning,
-    /// Waits before the next try.
-    WaitingForRetry,
-    /// It ended.
-    Ended,
-    /// Azure throttles, or the budget is used up.
-    Throttled,
-    /// Azure cannot be reached.
-    AzureUnavailable,
-    /// There is no vault object of that name.
-    VaultNotFound,
-    /// The vault object does not allow the namespace.
-    VaultNotAllowed,
-    /// The vault object names a host that the controller may not talk to.
-    EndpointNotAllowed,
-    /// The Secret does not exist.
-    SecretNotFound,
-    /// The Secret lacks the key.
-    SecretKeyMissing,
-    /// No token.
-    AuthenticationFailed,
-    /// A role is missing.
-    PermissionDenied,
-    /// The vault does not exist in Azure.
-    AzureVaultNotFound,
-    /// The vault protects no such VM.
-    VirtualMachineNotProtected,
-    /// No point qualifies.
-    NoRecoveryPoint,
-    /// The named point does not exist.
-    RecoveryPointNotFound,
-    /// The named point cannot be restored from.
-    RecoveryPointUnusable,
-    /// Another operation holds the item.
-    ItemBusy,
-    /// Azure refuses reads for another reason.
-    AzureRefused,
-    /// The vault of the status is not the vault of the object.
-    VaultChanged,
-    /// Whether the trigger started a restore cannot be known.
-    TriggerOutcomeUnknown,
-    /// The status cannot be understood.
-    StatusUnreadable,
-    /// Two jobs carry one request id; the oldest is followed.
-    DuplicateJobs,
-}
-
-impl NoteKind {
-    /// Whether a person must act before it goes on (`Stalled`).
-    pub fn needs_a_person(self) -> bool {
-        match self {
-            Self::Selecting
-            | Self::LookingForJob
-            | Self::ConfirmingTrigger
-            | Self::Triggering
-            | Self::WaitingForOperation
-            | Self::JobRunning
-            | Self::WaitingForRetry
-            | Self::Ended
-            | Self::Throttled
-            | Self::AzureUnavailable
-            | Self::ItemBusy
-            | Self::DuplicateJobs => false,
-            Self::VaultNotFound
-            | Self::VaultNotAllowed
-            | Self::EndpointNotAllowed
-            | Self::SecretNotFound
-            | Self::SecretKeyMissing
-            | Self::AuthenticationFailed
-            | Self::PermissionDenied
-            | Self::AzureVaultNotFound
-            | Self::VirtualMachineNotProtected
-            | Self::NoRecoveryPoint
-            | Self::RecoveryPointNotFound
-            | Self::RecoveryPointUnusable
-            | Self::AzureRefused
-            | Self::VaultChanged
-            | Self::TriggerOutcomeUnknown
-            | Self::StatusUnreadable => true,
-        }
-    }
-}
-
 /// The names that Azure gave to the protected item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ItemNames {
@@ -320,102 +207,6 @@ pub struct Candidate {
     pub consistency: String,
     /// Why it was chosen, or not.
     pub verdict: String,
-}
-
-/// One attempt, as status keeps it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attempt {
-    /// 1 to 16; 0 for a placeholder claim.
-    pub number: u8,
-    /// Its request id; none for a placeholder.
-    pub request_id: Option<RequestId>,
-    /// The claim that it was last tried under; none for a job that was found without one.
-    pub claim: Option<ClaimId>,
-    /// When that claim was written.
-    pub claimed: Option<Timestamp>,
-    /// Where it stands.
-    pub state: AttemptState,
-    /// Whether any 2xx was ever recorded for it.
-    pub accepted: bool,
-    /// The operation of the 2xx.
-    pub operation: Option<OperationId>,
-    /// The job.
-    pub job: Option<JobId>,
-    /// Why it did not work.
-    pub error: Option<ErrorText>,
-}
-
-/// Where an attempt stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum AttemptState {
-    /// A claim was written and what came of it is not recorded.
-    Claimed,
-    /// Nothing started: it keeps its number.
-    NotStarted,
-    /// Nothing started, says a 409, which a look must confirm.
-    Conflict,
-    /// The answer was lost or says nothing.
-    Unknown,
-    /// Azure took it.
-    Accepted,
-    /// Azure took it, but its operation is gone, or succeeded without a job: only a look can tell.
-    JobSought,
-    /// The operation failed without a job: nothing started.
-    OperationFailed,
-    /// The job is known and runs.
-    Running,
-    /// The job is known and runs; a person said that it is this run's.
-    Adopted,
-    /// The job ended, not as failed.
-    Ended,
-    /// The job failed.
-    JobFailed,
-    /// No job of it was listed after the window.
-    NotFound,
-    /// Its outcome cannot be known: a person decides.
-    Blocked,
-    /// A person gave it up.
-    Abandoned,
-}
-
-impl AttemptState {
-    /// Every state, for reading and tests.
-    pub const ALL: [Self; 14] = [
-        Self::Claimed,
-        Self::NotStarted,
-        Self::Conflict,
-        Self::Unknown,
-        Self::Accepted,
-        Self::JobSought,
-        Self::OperationFailed,
-        Self::Running,
-        Self::Adopted,
-        Self::Ended,
-        Self::JobFailed,
-        Self::NotFound,
-        Self::Blocked,
-        Self::Abandoned,
-    ];
-
-    /// The word in status.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Claimed => "Claimed",
-            Self::NotStarted => "NotStarted",
-            Self::Conflict => "Conflict",
-            Self::Unknown => "Unknown",
-            Self::Accepted => "Accepted",
-            Self::JobSought => "JobSought",
-            Self::OperationFailed => "OperationFailed",
-            Self::Running => "Running",
-            Self::Adopted => "Adopted",
-            Self::Ended => "Ended",
-            Self::JobFailed => "JobFailed",
-            Self::NotFound => "NotFound",
-            Self::Blocked => "Blocked",
-            Self::Abandoned => "Abandoned",
-        }
-    }
 }
 
 /// Whether activity ids can be relied on in a vault (design, "What Azure gives us").

@@ -1,0 +1,204 @@
+//! Folds reads of the operation and of the job into the record, and says what of it is worth a write.
+
+use jiff::SignedDuration;
+
+use super::entries::*;
+use super::facts::{ErrorText, JobDetail, JobStatus, Now, Operation, OperationStatus};
+use super::pace;
+use super::progress::ended;
+use super::record::{AttemptState, Claim, End, Failure, Note, NoteKind, Phase, Record};
+use super::retry;
+
+/// The operation was read; `None` when Azure knows it no more. Returns when to come back.
+pub fn operation_read(
+    record: &mut Record,
+    claim: Claim,
+    operation: Option<&Operation>,
+    reads: u32,
+    now: Now,
+) -> SignedDuration {
+    if let Some(operation) = operation {
+        record.operation = Some(operation.clone());
+    }
+    let Some(own) = own_mut(record, claim) else {
+        return SignedDuration::ZERO;
+    };
+    let Some(operation) = operation else {
+        own.state = AttemptState::JobSought;
+        record.note = Note {
+            kind: NoteKind::ConfirmingTrigger,
+            message: "Azure no longer knows the operation; looking for its job".to_owned(),
+        };
+        return SignedDuration::ZERO;
+    };
+    match (&operation.status, &operation.job) {
+        (OperationStatus::Failed | OperationStatus::Canceled, None) => {
+            let error = operation.error.clone().unwrap_or(ErrorText {
+                code: String::new(),
+                message: format!("the operation ended as {}", operation.status.as_str()),
+            });
+            let said = describe(&error);
+            let (number, transient) = (own.number, retry::is_transient(&error.code));
+            own.state = AttemptState::OperationFailed;
+            own.error = Some(error);
+            record.phase = Phase::Pending;
+            let message = format!(
+                "operation {} of attempt {number} failed without a job: {said}",
+                operation.id
+            );
+            if transient {
+                record.note = Note {
+                    kind: NoteKind::WaitingForRetry,
+                    message,
+                };
+                return pace::before_new_attempt(number);
+            }
+            ended(record, End::Failed(Failure::OperationFailed), message, now);
+            SignedDuration::ZERO
+        }
+        (_, Some(job)) => {
+            own.state = AttemptState::Running;
+            own.job = Some(job.clone());
+            record.phase = Phase::Running;
+            record.note = Note {
+                kind: NoteKind::JobRunning,
+                message: format!("job {job} runs"),
+            };
+            SignedDuration::ZERO
+        }
+        (OperationStatus::Succeeded, None) => {
+            own.state = AttemptState::JobSought;
+            record.note = Note {
+                kind: NoteKind::ConfirmingTrigger,
+                message: format!(
+                    "operation {} succeeded without naming a job; looking for it",
+                    operation.id
+                ),
+            };
+            SignedDuration::ZERO
+        }
+        (OperationStatus::InProgress | OperationStatus::Other(_), None) => {
+            pace::before_operation_read(reads)
+        }
+    }
+}
+
+/// The followed job was read. Progress never goes backwards.
+pub fn job_read(record: &mut Record, mut job: JobDetail, now: Now) {
+    if let Some(old) = record
+        .job
+        .as_ref()
+        .filter(|old| old.summary.id == job.summary.id)
+    {
+        job.progress_percent = job.progress_percent.max(old.progress_percent);
+    }
+    let (id, status) = (job.summary.id.clone(), job.summary.status.clone());
+    let first_error = job.errors.first().map(|error| ErrorText {
+        code: error.title.clone(),
+        message: format!("{} {}", error.message, error.recommendations.join(" "))
+            .trim()
+            .to_owned(),
+    });
+    let duplicate = record.note.kind == NoteKind::DuplicateJobs;
+    let said = first_error.as_ref().map(describe).unwrap_or_default();
+    let progress = job
+        .progress_percent
+        .map_or_else(String::new, |percent| format!(", {percent} % done"));
+    record.job = Some(job);
+    let state = match status {
+        JobStatus::Failed => AttemptState::JobFailed,
+        JobStatus::Completed | JobStatus::CompletedWithWarnings | JobStatus::Cancelled => {
+            AttemptState::Ended
+        }
+        JobStatus::InProgress | JobStatus::Cancelling | JobStatus::Other(_) => {
+            record.phase = phase_of(&status);
+            if !duplicate {
+                record.note = Note {
+                    kind: NoteKind::JobRunning,
+                    message: format!("job {id} is {}{progress}", status.as_str()),
+                };
+            }
+            return;
+        }
+    };
+    let mut transient = false;
+    let mut number = 0;
+    for attempt in record
+        .attempts
+        .iter_mut()
+        .filter(|attempt| attempt.job.as_ref() == Some(&id))
+    {
+        if attempt.state != AttemptState::Adopted {
+            attempt.state = state;
+            transient = true;
+        }
+        number = number.max(attempt.number);
+        attempt.error.clone_from(&first_error);
+    }
+    match status {
+        JobStatus::Completed => ended(record, End::Succeeded, format!("job {id} completed"), now),
+        JobStatus::CompletedWithWarnings => ended(
+            record,
+            End::PartiallySucceeded,
+            format!("job {id} completed with warnings, so not everything was restored: {said}"),
+            now,
+        ),
+        JobStatus::Cancelled => ended(
+            record,
+            End::Cancelled,
+            format!("job {id} was cancelled"),
+            now,
+        ),
+        JobStatus::Failed | JobStatus::InProgress | JobStatus::Cancelling | JobStatus::Other(_) => {
+            let code = first_error.as_ref().map_or("", |error| error.code.as_str());
+            let message = format!("job {id} failed: {said}");
+            if transient && retry::is_transient(code) && !duplicate {
+                record.phase = Phase::Pending;
+                record.note = Note {
+                    kind: NoteKind::WaitingForRetry,
+                    message: format!(
+                        "attempt {number}: {message}; a new attempt follows if spec.retryLimit allows"
+                    ),
+                };
+            } else {
+                ended(record, End::Failed(Failure::JobFailed), message, now);
+            }
+        }
+    }
+}
+
+/// What of a new record is worth a write of status: state changes at once, progress in steps of 20 points, times never alone.
+pub fn worth_writing(old: &Record, new: &Record) -> Record {
+    let mut record = new.clone();
+    if let (Some(was), Some(is)) = (&old.job, &mut record.job) {
+        let far = is.progress_percent.unwrap_or(0)
+            >= was.progress_percent.unwrap_or(0).saturating_add(20);
+        if !far && same_state(was, is) {
+            *is = was.clone();
+            if record.note.kind == old.note.kind && record.phase == old.phase {
+                record.note.clone_from(&old.note);
+            }
+        }
+    }
+    if let (Some(was), Some(is)) = (&old.operation, &mut record.operation)
+        && was.id == is.id
+        && was.status == is.status
+    {
+        *is = was.clone();
+    }
+    record
+}
+
+pub(super) fn same_state(was: &JobDetail, is: &JobDetail) -> bool {
+    let tasks = |job: &JobDetail| -> Vec<(String, String)> {
+        job.tasks
+            .iter()
+            .map(|task| (task.name.clone(), task.status.clone()))
+            .collect()
+    };
+    was.summary.id == is.summary.id
+        && was.summary.status == is.summary.status
+        && was.errors == is.errors
+        && was.properties == is.properties
+        && tasks(was) == tasks(is)
+}

@@ -1,0 +1,116 @@
+//! What a run waits for or why it stands still, in classes that become the reasons of its conditions.
+
+/// What a run waits for, or why it stands still.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// The class, which becomes the condition's reason.
+    pub kind: NoteKind,
+    /// For people: object, field, remedy.
+    pub message: String,
+}
+
+impl Default for Note {
+    fn default() -> Self {
+        Self {
+            kind: NoteKind::Selecting,
+            message: String::new(),
+        }
+    }
+}
+
+/// Classes of [`Note`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum NoteKind {
+    /// Looks for item and point.
+    Selecting,
+    /// Looks for a job of its own before it claims.
+    LookingForJob,
+    /// Looks for the job of a claim whose outcome is open.
+    ConfirmingTrigger,
+    /// A claim stands.
+    Triggering,
+    /// Follows the operation.
+    WaitingForOperation,
+    /// Follows the job.
+    JobRunning,
+    /// Waits before the next try.
+    WaitingForRetry,
+    /// It ended.
+    Ended,
+    /// Azure throttles, or the budget is used up.
+    Throttled,
+    /// Azure cannot be reached.
+    AzureUnavailable,
+    /// There is no vault object of that name.
+    VaultNotFound,
+    /// The vault object does not allow the namespace.
+    VaultNotAllowed,
+    /// The vault object names a host that the controller may not talk to.
+    EndpointNotAllowed,
+    /// The Secret does not exist.
+    SecretNotFound,
+    /// The Secret lacks the key.
+    SecretKeyMissing,
+    /// No token.
+    AuthenticationFailed,
+    /// A role is missing.
+    PermissionDenied,
+    /// The vault does not exist in Azure.
+    AzureVaultNotFound,
+    /// The vault protects no such VM.
+    VirtualMachineNotProtected,
+    /// No point qualifies.
+    NoRecoveryPoint,
+    /// The named point does not exist.
+    RecoveryPointNotFound,
+    /// The named point cannot be restored from.
+    RecoveryPointUnusable,
+    /// Another operation holds the item.
+    ItemBusy,
+    /// Azure refuses reads for another reason.
+    AzureRefused,
+    /// The vault of the status is not the vault of the object.
+    VaultChanged,
+    /// Whether the trigger started a restore cannot be known.
+    TriggerOutcomeUnknown,
+    /// The status cannot be understood.
+    StatusUnreadable,
+    /// Two jobs carry one request id; the oldest is followed.
+    DuplicateJobs,
+}
+
+impl NoteKind {
+    /// Whether a person must act before it goes on (`Stalled`).
+    pub fn needs_a_person(self) -> bool {
+        match self {
+            Self::Selecting
+            | Self::LookingForJob
+            | Self::ConfirmingTrigger
+            | Self::Triggering
+            | Self::WaitingForOperation
+            | Self::JobRunning
+            | Self::WaitingForRetry
+            | Self::Ended
+            | Self::Throttled
+            | Self::AzureUnavailable
+            | Self::ItemBusy
+            | Self::DuplicateJobs => false,
+            Self::VaultNotFound
+            | Self::VaultNotAllowed
+            | Self::EndpointNotAllowed
+            | Self::SecretNotFound
+            | Self::SecretKeyMissing
+            | Self::AuthenticationFailed
+            | Self::PermissionDenied
+            | Self::AzureVaultNotFound
+            | Self::VirtualMachineNotProtected
+            | Self::NoRecoveryPoint
+            | Self::RecoveryPointNotFound
+            | Self::RecoveryPointUnusable
+            | Self::AzureRefused
+            | Self::VaultChanged
+            | Self::TriggerOutcomeUnknown
+            | Self::StatusUnreadable => true,
+        }
+    }
+}

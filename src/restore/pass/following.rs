@@ -1,0 +1,161 @@
+//! Follows the operation, then the job.
+
+use super::super::facts::{JobDetail, JobSummary, OperationStatus, RefusalKind, VaultError};
+use super::super::ids::{JobId, OperationId};
+use super::super::look::Look;
+use super::super::pace::{self};
+use super::super::ports::{Budget, Clock, JobsNeed, RunStore, StoreError, Stored, Vault};
+use super::super::progress;
+use super::super::record::Run;
+use super::super::{following, release};
+use super::{AT_ONCE, After, Pass, claim_of, item_of};
+
+impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
+    pub(super) async fn read_operation(
+        &mut self,
+        vault: V,
+        stored: Stored<S::Version>,
+        id: OperationId,
+    ) -> Result<After, StoreError> {
+        let run = &stored.run;
+        let (Some(item), Some(claim)) = (item_of(run), claim_of(run)) else {
+            return self.look(vault, stored).await;
+        };
+        let operation = match vault.operation(&item, &id).await {
+            Ok(operation) => operation,
+            // The job, found by its activity id, answers as well.
+            Err(error) if error.kind == RefusalKind::Throttled => {
+                return self.look(vault, stored).await;
+            }
+            Err(error) => {
+                return self
+                    .trouble(&stored, &error, "the operation cannot be read")
+                    .await;
+            }
+        };
+        let now = self.clock.now();
+        self.memory.tries += 1;
+        let reads = self.memory.tries;
+        let runs_long = operation.as_ref().is_some_and(|operation| {
+            operation.job.is_none()
+                && !matches!(
+                    operation.status,
+                    OperationStatus::Failed | OperationStatus::Canceled
+                )
+        }) && reads > 4;
+        let mut record = run.record.clone();
+        let wait = following::operation_read(&mut record, claim, operation.as_ref(), reads, now);
+        if runs_long {
+            self.memory.wait(now, wait);
+            return self.look(vault, stored).await;
+        }
+        if wait.is_zero() {
+            self.memory.went_forward();
+        } else {
+            self.memory.wait(now, wait);
+        }
+        self.save(&stored, &record).await?;
+        Ok(After::In(wait))
+    }
+
+    pub(super) async fn follow(
+        &mut self,
+        vault: V,
+        stored: Stored<S::Version>,
+        id: JobId,
+    ) -> Result<After, StoreError> {
+        let run = &stored.run;
+        let now = self.clock.now();
+        let since = run
+            .record
+            .job
+            .as_ref()
+            .and_then(|job| job.summary.started)
+            .or(run.record.trigger_time);
+        let need = JobsNeed {
+            begun_after: None,
+            any_age: false,
+            since: since.map(|since| pace::listable(since, now)),
+        };
+        let listing = match self.prepare(&vault, need).await {
+            Ok(listing) => listing,
+            Err(error) => {
+                return self
+                    .trouble(&stored, &error, "the vault's jobs cannot be listed")
+                    .await;
+            }
+        };
+        let matching = self.compare(run, &listing).await?;
+        let mut record = run.record.clone();
+        let seen = listing.job(&id).map(|seen| &seen.job);
+        let after = match self.job_detail(&vault, run, &id, seen).await {
+            Ok(Some(job)) => {
+                self.memory.tries = 0;
+                following::job_read(&mut record, job, self.clock.now());
+                After::In(vault.interval())
+            }
+            Ok(None) => After::In(vault.interval()),
+            Err(error) => {
+                self.memory.tries += 1;
+                After::In(progress::trouble(
+                    &mut record,
+                    &error,
+                    &format!("job {id} cannot be read"),
+                ))
+            }
+        };
+        let saved = self.save(&stored, &record).await?;
+        let look = Look {
+            run: &saved.run,
+            listing: &listing,
+            matching,
+            memory: self.memory,
+            now: self.clock.now(),
+            limits: self.limits,
+            told_job_is_free: false,
+        };
+        if release::may_let_go(&look) {
+            return self.let_go(&saved).await.map(|_| {
+                if record.end.is_some() {
+                    After::Rest
+                } else {
+                    after
+                }
+            });
+        }
+        let now = self.clock.now();
+        match after {
+            _ if record.end.is_some() => Ok(AT_ONCE),
+            After::In(wait) => Ok(self.pause(now, wait)),
+            After::Rest => Ok(After::Rest),
+        }
+    }
+
+    /// The job with everything that a single read shows, or what the list shows of it when the read has no budget.
+    pub(super) async fn job_detail(
+        &mut self,
+        vault: &V,
+        run: &Run,
+        id: &JobId,
+        seen: Option<&JobSummary>,
+    ) -> Result<Option<JobDetail>, VaultError> {
+        let known = run.record.job.as_ref().filter(|job| job.summary.id == *id);
+        let changed =
+            seen.is_some_and(|seen| known.is_none_or(|known| known.summary.status != seen.status));
+        let needed = changed || known.is_none() || seen.is_none();
+        let budget = if needed {
+            Budget::Needed
+        } else {
+            Budget::Spare
+        };
+        // A list alone ends a run when the single read does not come about.
+        let by_list = || seen.map(|seen| JobDetail::from_list(seen.clone(), known));
+        match vault.job(id, budget).await {
+            Ok(Some(job)) => Ok(Some(job)),
+            Ok(None) => Ok(by_list()),
+            Err(_) if !needed => Ok(by_list()),
+            Err(error) if self.memory.tries < 3 => Err(error),
+            Err(error) => by_list().map(Some).ok_or(error),
+        }
+    }
+}

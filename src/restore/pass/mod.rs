@@ -1,0 +1,267 @@
+//! The order of effects: one pass reads the object, does one thing in Azure, writes the status once. What a crash between
+//! two lines here leads to is answered by [`super::plan`], which sees nothing but what is stored.
+
+use jiff::SignedDuration;
+
+use super::facts::{Listing, Now, ProtectedItem, VaultError};
+use super::pace::{self, Limits};
+use super::plan::{self, Act, Step};
+use super::ports::{Clock, JobsNeed, RunStore, StoreError, Stored, Vault};
+use super::progress;
+use super::record::{Claim, Mark, Memory, Note, NoteKind, Record, Run};
+use super::release;
+use super::request::RestoreRequest;
+
+mod choosing;
+mod following;
+mod looking;
+mod triggering;
+
+/// How often the result of a trigger is tried to be written down before looking must decide.
+const RECORD_TRIES: u32 = 6;
+
+/// When the next pass is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum After {
+    /// Not before somebody changes the object.
+    Rest,
+    /// After this time, or when somebody changes the object.
+    In(SignedDuration),
+}
+
+const AT_ONCE: After = After::In(SignedDuration::ZERO);
+
+/// What one pass works with.
+pub struct Pass<'a, S, V, C> {
+    /// The object.
+    pub store: &'a S,
+    /// The vault, or why there is none.
+    pub vault: Result<V, Note>,
+    /// The clock.
+    pub clock: &'a C,
+    /// The limits of the protocol.
+    pub limits: &'a Limits,
+    /// What this process remembers of the run.
+    pub memory: &'a mut Memory,
+}
+
+impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
+    /// Runs one pass.
+    ///
+    /// # Errors
+    /// When the object cannot be read or written; nothing is lost, the next pass starts again from a read.
+    pub async fn run(mut self) -> Result<After, StoreError> {
+        let mut stored = self.store.read().await?;
+        let now = self.clock.now();
+        self.remember(&stored.run, now);
+        if stored.run.record.unreadable.is_none() {
+            stored.run.record.start_time.get_or_insert(now.wall);
+        }
+        let step = plan::next(&stored.run, self.memory, now);
+        tracing::debug!(step = ?step, "next step");
+        match step {
+            Step::Rest => Ok(After::Rest),
+            Step::Wait(duration) => Ok(After::In(duration)),
+            Step::PlacePlaceholder => {
+                let id = self.store.new_claim_id();
+                self.store
+                    .write_claim(&stored, Claim { attempt: 0, id })
+                    .await?;
+                Ok(AT_ONCE)
+            }
+            Step::RestoreFinalizer(claim) => {
+                self.store.write_claim(&stored, claim).await?;
+                Ok(AT_ONCE)
+            }
+            Step::LetGo => self.let_go(&stored).await,
+            Step::End(end, message) => {
+                let run = &stored.run;
+                let mut record = run.record.clone();
+                progress::ended_undecided(&mut record, run.key, claim_of(run), end, message, now);
+                self.save(&stored, &record).await?;
+                Ok(AT_ONCE)
+            }
+            Step::SayUnreadable => self.say_unreadable(&stored).await,
+            Step::SayVaultChanged => self.say_vault_changed(&stored).await,
+            Step::Azure(act) => match self.vault.clone() {
+                Err(note) => self.without_vault(stored, note).await,
+                Ok(vault) => match act {
+                    Act::Select => self.select(vault, stored).await,
+                    Act::Look => self.look(vault, stored).await,
+                    Act::ReadOperation(id) => self.read_operation(vault, stored, id).await,
+                    Act::Follow(id) => self.follow(vault, stored, id).await,
+                },
+            },
+        }
+    }
+
+    fn remember(&mut self, run: &Run, now: Now) {
+        if let Some(claim) = claim_of(run) {
+            self.memory.see_claim(claim.id, now);
+        }
+        for job in run
+            .record
+            .attempts
+            .iter()
+            .filter_map(|attempt| attempt.job.as_ref())
+        {
+            self.memory.see_job(job, now);
+        }
+    }
+
+    /// The vault object, its permission or its credentials are missing: says so, and lets a deletion through once a whole
+    /// window has passed.
+    async fn without_vault(
+        &mut self,
+        stored: Stored<S::Version>,
+        note: Note,
+    ) -> Result<After, StoreError> {
+        let now = self.clock.now();
+        let run = &stored.run;
+        if release::may_let_go_without_vault(run, self.memory, now, self.limits) {
+            return self.let_go(&stored).await;
+        }
+        let mut record = run.record.clone();
+        if release::must_block_without_look(run, self.memory, now, self.limits) {
+            let message = format!("{}; {}", note.message, plan::resolve_help(run));
+            progress::blocked(&mut record, run.key, claim_of(run), message, now);
+        } else {
+            progress::note_trouble(&mut record, note.kind, note.message);
+        }
+        self.save(&stored, &record).await?;
+        Ok(After::In(pace::LONGEST_WAIT / 2))
+    }
+
+    async fn prepare(&mut self, vault: &V, need: JobsNeed) -> Result<Listing, VaultError> {
+        vault.ready().await?;
+        vault.jobs(need).await
+    }
+
+    async fn trouble(
+        &mut self,
+        stored: &Stored<S::Version>,
+        error: &VaultError,
+        what: &str,
+    ) -> Result<After, StoreError> {
+        let now = self.clock.now();
+        // Azure says no, or a role is gone: as good as no vault for a deletion that only waits.
+        if release::may_let_go_without_vault(&stored.run, self.memory, now, self.limits)
+            && error.kind.needs_a_person()
+        {
+            return self.let_go(stored).await;
+        }
+        let mut record = stored.run.record.clone();
+        let wait = progress::trouble(&mut record, error, what).max(SignedDuration::from_secs(1));
+        self.save(stored, &record).await?;
+        Ok(self.pause(now, wait))
+    }
+
+    async fn stand_still(
+        &mut self,
+        stored: &Stored<S::Version>,
+        note: Note,
+    ) -> Result<After, StoreError> {
+        let now = self.clock.now();
+        let mut record = stored.run.record.clone();
+        progress::note_trouble(&mut record, note.kind, note.message);
+        self.save(stored, &record).await?;
+        Ok(self.pause(now, pace::LONGEST_WAIT * 3 / 4))
+    }
+
+    async fn say_unreadable(&mut self, stored: &Stored<S::Version>) -> Result<After, StoreError> {
+        let mut record = stored.run.record.clone();
+        let why = record.unreadable.clone().unwrap_or_default();
+        let way_out = match claim_of(&stored.run) {
+            None => "erase the status (kubectl replace --subresource=status) and the run is found again by looking at the vault's jobs".to_owned(),
+            Some(claim) => format!(
+                "erase the status and the claim {} is decided by looking at the vault's jobs, or delete the object with the annotation vmrestore.azurebackup.dev/resolve set to abandon:{}",
+                claim.id, claim.id
+            ),
+        };
+        record.phase = super::record::Phase::Blocked;
+        record.note = Note {
+            kind: NoteKind::StatusUnreadable,
+            message: format!(
+                "the status cannot be understood ({why}), so nothing is triggered; {way_out}"
+            ),
+        };
+        self.save(stored, &record).await?;
+        Ok(After::Rest)
+    }
+
+    async fn say_vault_changed(
+        &mut self,
+        stored: &Stored<S::Version>,
+    ) -> Result<After, StoreError> {
+        let was = stored
+            .run
+            .record
+            .vault
+            .as_ref()
+            .map_or("", |vault| vault.as_str());
+        let note = Note {
+            kind: NoteKind::VaultChanged,
+            message: format!(
+                "this run was started in vault {was}, but spec.vaultRef now leads to {}; bring back a RecoveryServicesVault for the first one, or create a new VmRestore",
+                stored.run.intent.vault
+            ),
+        };
+        self.without_vault(stored.clone(), note).await
+    }
+
+    async fn let_go(&mut self, stored: &Stored<S::Version>) -> Result<After, StoreError> {
+        if claim_of(&stored.run).is_none() {
+            return Ok(After::Rest);
+        }
+        self.store.let_go(stored).await?;
+        self.memory.went_forward();
+        Ok(if stored.run.record.end.is_some() {
+            After::Rest
+        } else {
+            AT_ONCE
+        })
+    }
+
+    async fn save(
+        &self,
+        stored: &Stored<S::Version>,
+        record: &Record,
+    ) -> Result<Stored<S::Version>, StoreError> {
+        self.store.save(stored, record).await
+    }
+
+    fn pause(&mut self, now: Now, wait: SignedDuration) -> After {
+        if !wait.is_zero() {
+            self.memory.wait(now, wait);
+        }
+        After::In(wait)
+    }
+}
+
+fn claim_of(run: &Run) -> Option<Claim> {
+    match run.mark {
+        Mark::Standing(claim) => Some(claim),
+        Mark::None | Mark::Unreadable | Mark::WithoutFinalizer(_) => None,
+    }
+}
+
+fn item_of(run: &Run) -> Option<ProtectedItem> {
+    let names = run.record.item.as_ref()?;
+    Some(ProtectedItem {
+        container: names.container.clone(),
+        name: names.name.clone(),
+        source: run.intent.vm.clone(),
+        protection_state: String::new(),
+        soft_deleted: false,
+    })
+}
+
+fn request_of(run: &Run) -> Option<(ProtectedItem, RestoreRequest)> {
+    let request = RestoreRequest {
+        source: run.intent.vm.clone(),
+        recovery_point: run.record.point.as_ref()?.point.name.clone(),
+        region: run.record.region.clone()?,
+        target: run.intent.target.clone(),
+    };
+    Some((item_of(run)?, request))
+}
