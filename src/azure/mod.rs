@@ -1,0 +1,400 @@
+//! Azure Backup over HTTP, behind the `Vault` port of `restore`: the only place that talks to Azure.
+//!
+//! * [`Azure`] lives as long as the process. It hands out a [`VaultHandle`] per vault and credential; handles of the same
+//!   two share a `session`: token, api-versions, item list, job board. Budgets (`gate`) are shared per subscription.
+//! * A read goes `gate` → `token` → `arm` (send) → `verdict` (what does it mean) → `decode`. A trigger goes the same way,
+//!   once, and its verdict has a table of its own.
+//! * `arm` decides nothing and `verdict` sends nothing: whoever wants to know what a status code does reads one table.
+//! * `board` makes one job list serve every run; `scrub` keeps secrets out of everything that leaves this folder.
+//!
+//! Every wait and every age is measured on the one clock that the process was given; only socket time-outs are real time.
+
+mod arm;
+mod board;
+mod clock;
+mod clouds;
+mod deadline;
+mod decode;
+mod gate;
+mod jobs;
+mod operations;
+mod protected_items;
+mod recovery_points;
+mod scrub;
+mod session;
+mod token;
+mod trigger;
+mod verdict;
+mod versions;
+
+#[cfg(test)]
+mod fakes;
+#[cfg(test)]
+mod http_tests;
+#[cfg(test)]
+mod recordings_tests;
+
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+pub use clouds::{AllowedHost, Cloud, EndpointFault, Endpoints, NotAHost, check_endpoints};
+pub use token::{Secret, ServicePrincipal};
+pub use versions::ApiVersionOverrides;
+
+use crate::restore::facts::{
+    JobDetail, Listing, Operation, ProtectedItem, RecoveryPoint, RefusalKind, TriggerOutcome,
+    VaultError, VaultFacts,
+};
+use crate::restore::ids::{ArmId, JobId, OperationId, RecoveryPointName};
+use crate::restore::ports::{Budget, Clock, JobsNeed, Trigger, Vault};
+use arm::Arm;
+use board::{Board, JobSource, Pace, Slice, SliceFault};
+use clock::SharedClock;
+use gate::{Gate, Kind};
+use jobs::Window;
+use scrub::Scrubber;
+use session::{Ask, Kept, Session};
+use token::TokenSource;
+use verdict::Absence;
+use versions::{Area, Versions};
+
+/// The vault's own facts change about never.
+const FACTS_KEPT: SignedDuration = SignedDuration::from_mins(5);
+
+/// What the process gives.
+pub struct AzureOptions<C> {
+    /// The one clock of the process.
+    pub clock: Arc<C>,
+    /// More certificate authorities to trust, PEM (`--azure-ca-file`).
+    pub extra_ca_pem: Option<Vec<u8>>,
+    /// Hosts that `Custom` endpoints may name (`--allow-azure-host`).
+    pub allowed_hosts: Vec<AllowedHost>,
+    /// Where requests are counted.
+    pub metrics: Arc<dyn AzureMetrics>,
+    /// Sent with every request.
+    pub user_agent: String,
+}
+
+/// Counts requests.
+pub trait AzureMetrics: Send + Sync + 'static {
+    /// One request was sent (or failed to be): its operation, the HTTP status if an answer came, and how long it took.
+    fn request(&self, operation: &'static str, status: Option<u16>, elapsed: Duration);
+}
+
+/// Counts nothing.
+pub struct NoMetrics;
+
+impl AzureMetrics for NoMetrics {
+    fn request(&self, _: &'static str, _: Option<u16>, _: Duration) {}
+}
+
+/// The clients cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// No HTTP client came about.
+    #[error("setting up the HTTP client failed: {0}")]
+    Client(String),
+    /// The file of certificate authorities cannot be read.
+    #[error("reading the certificates of --azure-ca-file failed: {0}")]
+    Certificates(String),
+    /// It holds none.
+    #[error("the file of --azure-ca-file holds no certificate; it must be PEM")]
+    NoCertificate,
+}
+
+impl SetupError {
+    fn client(error: reqwest::Error) -> Self {
+        Self::Client(arm::causes(error))
+    }
+
+    fn certificate(error: reqwest::Error) -> Self {
+        Self::Certificates(arm::causes(error))
+    }
+}
+
+/// A vault and how to reach it.
+#[derive(Debug, Clone)]
+pub struct VaultTarget {
+    /// The subscription's id.
+    pub subscription_id: String,
+    /// The vault's resource group.
+    pub resource_group: String,
+    /// The vault's name.
+    pub name: String,
+    /// Which Azure.
+    pub cloud: Cloud,
+    /// How often its jobs are listed while something runs.
+    pub poll_interval: SignedDuration,
+    /// Versions that are pinned.
+    pub api_versions: ApiVersionOverrides,
+    /// As whom.
+    pub credential: ServicePrincipal,
+}
+
+/// Azure, for the whole process.
+pub struct Azure {
+    arm: Arc<Arm>,
+    authority_http: reqwest::Client,
+    clock: SharedClock,
+    allowed_hosts: Vec<AllowedHost>,
+    scrubber: Arc<Scrubber>,
+    /// Keys a credential without keeping it.
+    fingerprints: RandomState,
+    sessions: Mutex<Kept<String, Session>>,
+    gates: Mutex<Kept<String, Gate>>,
+}
+
+impl Azure {
+    /// Sets the HTTP clients up. A rustls crypto provider must have been installed.
+    ///
+    /// # Errors
+    /// [`SetupError`] for certificates that cannot be read.
+    pub fn new<C: Clock>(options: AzureOptions<C>) -> Result<Self, SetupError> {
+        let clock: SharedClock = options.clock.clone();
+        let scrubber = Arc::new(Scrubber::default());
+        let authority_http =
+            arm::http_builder(&options.user_agent, options.extra_ca_pem.as_deref())?
+                .timeout(Duration::from_secs(30))
+                .build()
+                .map_err(SetupError::client)?;
+        let arm = Arc::new(Arm::new(&options, clock.clone(), scrubber.clone())?);
+        Ok(Self {
+            arm,
+            authority_http,
+            clock,
+            allowed_hosts: options.allowed_hosts,
+            scrubber,
+            fingerprints: RandomState::new(),
+            sessions: Mutex::default(),
+            gates: Mutex::default(),
+        })
+    }
+
+    /// A handle to a vault. Sends nothing. Handles of the same vault, versions and credential share everything; another
+    /// secret starts afresh, with a token of its own.
+    ///
+    /// # Errors
+    /// `BadRequest` for endpoints that are not allowed and versions that cannot be used.
+    pub fn vault(&self, target: VaultTarget) -> Result<VaultHandle, VaultError> {
+        let refused = |message: String| VaultError {
+            kind: RefusalKind::BadRequest,
+            error: verdict::ours(&message),
+            retry_after: verdict::MENDABLE,
+        };
+        let site = target
+            .cloud
+            .site(&self.allowed_hosts)
+            .map_err(|fault| refused(fault.to_string()))?;
+        if let Some(fault) = target.api_versions.fault() {
+            return Err(refused(fault));
+        }
+        let now = self.clock.now().boot;
+        let subscription = format!(
+            "{} {}",
+            site.arm.origin().ascii_serialization(),
+            target.subscription_id
+        )
+        .to_ascii_lowercase();
+        let gate = {
+            let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
+            let made: Result<_, VaultError> = gates.get_or_make(subscription.clone(), now, || {
+                Ok(Gate::new(self.clock.clone()))
+            });
+            made?
+        };
+        let key = format!(
+            "{subscription} {} {} {:016x}",
+            target.resource_group.to_lowercase(),
+            target.name.to_lowercase(),
+            self.fingerprint(&target, &site)
+        );
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        let session = sessions.get_or_make(key.clone(), now, || {
+            let vault = [
+                "subscriptions",
+                &target.subscription_id,
+                "resourceGroups",
+                &target.resource_group,
+                "providers",
+                "Microsoft.RecoveryServices",
+                "vaults",
+                &target.name,
+            ];
+            Ok(Session {
+                vault: vault.map(str::to_owned).to_vec(),
+                arm_host: site.arm,
+                arm: self.arm.clone(),
+                clock: self.clock.clone(),
+                token: TokenSource::new(
+                    target.credential,
+                    (site.authority, site.scope),
+                    self.authority_http.clone(),
+                    (self.clock.clone(), self.scrubber.clone()),
+                ),
+                gate,
+                versions: Versions::new(target.api_versions),
+                board: Board::new(self.clock.clone()),
+                items: Default::default(),
+                facts: Mutex::default(),
+                azure_clock: Mutex::default(),
+            })
+        })?;
+        Ok(VaultHandle {
+            session,
+            key: key.into(),
+            poll_interval: target.poll_interval,
+        })
+    }
+
+    fn fingerprint(&self, target: &VaultTarget, site: &clouds::Site) -> u64 {
+        let mut hasher = self.fingerprints.build_hasher();
+        target.credential.hash(&mut hasher);
+        target.api_versions.hash(&mut hasher);
+        (site.authority.as_str(), &site.scope).hash(&mut hasher);
+        hasher.finish()
+    }
+}
+
+/// One vault as one identity; cheap to clone.
+#[derive(Clone)]
+pub struct VaultHandle {
+    session: Arc<Session>,
+    /// What this vault is called in the budget.
+    key: Arc<str>,
+    poll_interval: SignedDuration,
+}
+
+impl VaultHandle {
+    fn pace(&self) -> Pace {
+        Pace {
+            interval: self.interval(),
+            between_looks: self.session.gate.between_looks(),
+        }
+    }
+}
+
+impl Vault for VaultHandle {
+    async fn ready(&self) -> Result<(), VaultError> {
+        self.session.token.get().await.map(|_| ())
+    }
+
+    async fn facts(&self) -> Result<VaultFacts, VaultError> {
+        let now = self.session.clock.now().boot;
+        let kept = self
+            .session
+            .facts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        match kept.filter(|(read, _)| now.saturating_sub(*read) < FACTS_KEPT) {
+            Some((_, facts)) => Ok(facts),
+            None => self.session.read_facts().await,
+        }
+    }
+
+    async fn protected_item(&self, vm: &ArmId) -> Result<Option<ProtectedItem>, VaultError> {
+        self.session.item_of(vm).await
+    }
+
+    async fn recovery_points(
+        &self,
+        item: &ProtectedItem,
+    ) -> Result<Vec<RecoveryPoint>, VaultError> {
+        self.session.points_of(item).await
+    }
+
+    async fn recovery_point(
+        &self,
+        item: &ProtectedItem,
+        name: &RecoveryPointName,
+    ) -> Result<Option<RecoveryPoint>, VaultError> {
+        self.session.point_of(item, name).await
+    }
+
+    async fn trigger(&self, trigger: &Trigger<'_>) -> TriggerOutcome {
+        self.session.send_trigger(trigger).await
+    }
+
+    async fn operation(
+        &self,
+        item: &ProtectedItem,
+        id: &OperationId,
+    ) -> Result<Option<Operation>, VaultError> {
+        self.session.operation_of(item, id).await
+    }
+
+    async fn jobs(&self, need: JobsNeed) -> Result<Listing, VaultError> {
+        self.session
+            .gate
+            .follow(&self.key, self.session.board.pages(), self.interval());
+        self.session
+            .board
+            .listing(need, self.pace(), self.session.as_ref())
+            .await
+    }
+
+    async fn job(&self, id: &JobId, budget: Budget) -> Result<Option<JobDetail>, VaultError> {
+        let below = ["backupJobs", id.as_str()];
+        let ask = job_ask("get_job", budget, &below, None, Absence::OnNotFound);
+        let Some(body) = self.session.read(&ask).await? else {
+            return Ok(None);
+        };
+        jobs::detail(&body, &self.session.arm.scrubber)
+            .map(Some)
+            .ok_or_else(|| verdict::unreadable("the job has no name or no properties"))
+    }
+
+    fn interval(&self) -> SignedDuration {
+        self.session.gate.interval(self.poll_interval)
+    }
+}
+
+impl JobSource for Session {
+    async fn azure_now(&self) -> Result<Timestamp, VaultError> {
+        self.azure_time().await
+    }
+
+    async fn slice(&self, window: Window) -> Result<Slice, SliceFault> {
+        let filter = window.filter();
+        let ask = job_ask(
+            "list_jobs",
+            Budget::Needed,
+            &["backupJobs"],
+            Some(&filter),
+            Absence::OfVault,
+        );
+        match self.pages(&ask).await {
+            Ok(page) => {
+                let (entries, requests) = page.unwrap_or_default();
+                let jobs = entries
+                    .iter()
+                    .filter_map(|entry| jobs::summary(entry, &self.arm.scrubber))
+                    .collect();
+                Ok(Slice { jobs, requests })
+            }
+            Err(error) if error.kind == RefusalKind::BadRequest => Err(SliceFault::Refused(error)),
+            Err(error) => Err(SliceFault::Failed(error)),
+        }
+    }
+}
+
+fn job_ask<'a>(
+    operation: &'static str,
+    budget: Budget,
+    below: &'a [&'a str],
+    filter: Option<&'a str>,
+    absence: Absence,
+) -> Ask<'a> {
+    Ask {
+        operation,
+        kind: Kind::Jobs,
+        area: Area::Jobs,
+        budget,
+        below,
+        filter,
+        absence,
+    }
+}

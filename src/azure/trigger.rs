@@ -1,0 +1,59 @@
+//! The trigger: the one request that must never be sent twice (design 3). One call sends at most one POST; everything that
+//! could repeat it (new token, next api-version, waiting) is left to the next call, under a claim of its own.
+
+use super::gate::Kind;
+use super::recovery_points::item_path;
+use super::session::Session;
+use super::verdict::{self, Known};
+use super::versions::Area;
+use crate::restore::facts::TriggerOutcome;
+use crate::restore::ports::{Budget, Trigger};
+
+impl Session {
+    /// Sends one restore POST, or none.
+    pub async fn send_trigger(&self, trigger: &Trigger<'_>) -> TriggerOutcome {
+        let bearer = match self.token.get().await {
+            Ok(bearer) => bearer,
+            Err(error) => return verdict::not_tried(error),
+        };
+        if let Err(error) = self.gate.admit(Kind::Trigger, Budget::Needed) {
+            return verdict::not_tried(error);
+        }
+        let version = self.versions.current(Area::Trigger);
+        let point = trigger.request.recovery_point.as_str();
+        let below = [
+            &item_path(trigger.item)[..],
+            &["recoveryPoints", point, "restore"],
+        ]
+        .concat();
+        let url = self.url_below(&below, &version, None);
+        let body = trigger.request.body().to_string().into_bytes();
+
+        let result = self
+            .arm
+            .post_once(
+                url,
+                &bearer.token,
+                trigger.request_id,
+                body,
+                trigger.deadline,
+            )
+            .await;
+
+        let seen = self.note(Kind::Trigger, &result).await;
+        let known = Known {
+            token_renewed: bearer.renewed,
+            version_left: self.versions.has_next(Area::Trigger, &version),
+        };
+        let (outcome, lesson) = verdict::trigger(&seen, known);
+        let claims = result.ok().and_then(|answer| answer.claims);
+        self.learn(
+            lesson,
+            Kind::Trigger,
+            (Area::Trigger, &version),
+            (&bearer.token, claims),
+        )
+        .await;
+        outcome
+    }
+}
