@@ -1,9 +1,13 @@
 //! The way of a request through the emulator: counted, perhaps spoilt by a fault, identified, throttled, allowed, answered.
 
+use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{self, Poll};
+use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::{Response, StatusCode};
+use hyper::body::Frame;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -19,6 +23,9 @@ use crate::token::{self, Caller, Tokens, Unauthorized};
 use crate::wire::{gateway_error, http_date, time};
 use crate::world::World;
 use crate::{access, admin};
+
+/// How long a cut answer stays open, so that what there is of it arrives.
+const TIME_TO_SEND: Duration = Duration::from_millis(50);
 
 /// Everything that requests share.
 pub struct Gateway {
@@ -345,25 +352,34 @@ fn truncated(reply: Reply, length: usize) -> Response<Body> {
     let kept = reply.body.slice(..length.min(whole));
     let (mut parts, _) = reply.into_response().into_parts();
     parts.headers.insert("content-length", whole.into());
-    Response::from_parts(parts, Body::new(OneChunk(Some(kept))))
+    let sent = Box::pin(tokio::time::sleep(TIME_TO_SEND));
+    Response::from_parts(
+        parts,
+        Body::new(CutShort {
+            chunk: Some(kept),
+            sent,
+        }),
+    )
 }
 
-/// A body that does not tell its length beforehand.
-struct OneChunk(Option<Bytes>);
+/// A body that does not tell its length beforehand, and ends only when its bytes have had time to be sent:
+/// hyper drops what it has not flushed when a body turns out to be shorter than promised.
+struct CutShort {
+    chunk: Option<Bytes>,
+    sent: Pin<Box<tokio::time::Sleep>>,
+}
 
-impl HttpBody for OneChunk {
+impl HttpBody for CutShort {
     type Data = Bytes;
     type Error = std::convert::Infallible;
 
     fn poll_frame(
-        mut self: std::pin::Pin<&mut Self>,
-        _: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Result<hyper::body::Frame<Bytes>, Self::Error>>> {
-        std::task::Poll::Ready(
-            self.0
-                .take()
-                .filter(|chunk| !chunk.is_empty())
-                .map(|chunk| Ok(hyper::body::Frame::data(chunk))),
-        )
+        mut self: Pin<&mut Self>,
+        context: &mut task::Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        match self.chunk.take().filter(|chunk| !chunk.is_empty()) {
+            Some(chunk) => Poll::Ready(Some(Ok(Frame::data(chunk)))),
+            None => self.sent.as_mut().poll(context).map(|()| None),
+        }
     }
 }
