@@ -1,0 +1,173 @@
+//! The asynchronous operation of a restore: accepted, its status, its result.
+
+use axum::http::StatusCode;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::{Answer, Context};
+use crate::http::{Reply, address_path};
+use crate::scenario::{Failure, ResultStatus};
+use crate::wire::{not_found, retry_after, time};
+use crate::world::{Restore, add};
+
+/// What `endTime` says while an operation runs: without `Z`, as recorded.
+const NO_TIME: &str = "0001-01-01T00:00:00";
+
+/// Where an operation is asked for: below the protected item.
+pub struct Place {
+    pub path: String,
+    pub operation_id: String,
+}
+
+/// The 202: both addresses on the host that the client used, no body.
+pub fn accepted(context: &Context<'_>, place: &Place) -> Reply {
+    let reply = Reply::empty(StatusCode::ACCEPTED);
+    let reply = reply
+        .with(
+            "Azure-AsyncOperation",
+            &address(context, place, "operationsStatus"),
+        )
+        .with("Location", &address(context, place, "operationResults"));
+    retry_after(
+        reply,
+        context.clock,
+        context.world.scenario.service.retry_after,
+    )
+}
+
+/// `GET {item}/operationsStatus/{id}` and `GET {vault}/backupOperations/{id}`: always 200.
+pub fn status(context: &Context<'_>) -> Answer {
+    let restore = find(context)?;
+    Ok(Reply::ok(&status_of(&restore, context.now)))
+}
+
+/// `GET {item}/operationResults/{id}`: 202 while it runs, then 204 or 200.
+pub fn item_result(context: &Context<'_>) -> Answer {
+    let restore = find(context)?;
+    let place = Place {
+        path: context.call.path_to(14),
+        operation_id: restore.operation_id.clone(),
+    };
+    Ok(result(context, &restore).with(
+        "Azure-AsyncOperation",
+        &address(context, &place, "operationsStatus"),
+    ))
+}
+
+/// `GET {vault}/backupOperationResults/{id}`
+pub fn vault_result(context: &Context<'_>) -> Answer {
+    let restore = find(context)?;
+    Ok(result(context, &restore))
+}
+
+/// Body of an operation's status.
+pub fn operation_status(
+    id: &str,
+    started: Timestamp,
+    ended: Option<Timestamp>,
+    failed: Option<&Failure>,
+) -> Value {
+    let status = match (ended, failed) {
+        (None, _) => "InProgress",
+        (Some(_), None) => "Succeeded",
+        (Some(_), Some(_)) => "Failed",
+    };
+    let mut body = json!({
+        "id": id, "name": id, "status": status, "startTime": time(started),
+        "endTime": ended.map_or_else(|| NO_TIME.to_owned(), time),
+    });
+    if let (Some(failure), Some(_)) = (failed, ended) {
+        body["error"] = json!({"code": failure.code, "message": failure.message});
+    }
+    body
+}
+
+fn find(context: &Context<'_>) -> Result<Restore, Reply> {
+    let vault = context.vault()?;
+    let names = context.names;
+    if !names.item.is_empty() {
+        context.item()?;
+    }
+    let restore = context
+        .world
+        .restore_by_operation(&vault.id(), &names.operation);
+    let kept = |restore: &&Restore| {
+        let life = restore.behaviour.operation.vanishes_after;
+        life.is_none_or(|life| context.now < add(restore.accepted, life))
+            && (names.item.is_empty()
+                || names
+                    .item
+                    .eq_ignore_ascii_case(&format!("VM;{}", restore.registered)))
+    };
+    restore.filter(kept).cloned().ok_or_else(|| {
+        not_found(
+            "Microsoft.RecoveryServices/vaults/backupOperations",
+            &names.operation,
+            &names.group,
+        )
+    })
+}
+
+fn status_of(restore: &Restore, now: Timestamp) -> Value {
+    let behaviour = &restore.behaviour.operation;
+    let end = restore.job_start();
+    let ended = now >= end;
+    // Recorded: a done restore operation has endTime equal to startTime.
+    let started = if ended && behaviour.fails.is_none() {
+        end
+    } else {
+        restore.accepted
+    };
+    let mut body = operation_status(
+        &restore.operation_id,
+        started,
+        ended.then_some(end),
+        behaviour.fails.as_ref(),
+    );
+    if ended && behaviour.fails.is_none() {
+        body["properties"] =
+            json!({"objectType": "OperationStatusJobExtendedInfo", "jobId": restore.job_id});
+    }
+    body
+}
+
+fn result(context: &Context<'_>, restore: &Restore) -> Reply {
+    let running = context.now < restore.job_start();
+    let reply = match (running, restore.behaviour.operation.result) {
+        (true, _) => Reply::json(StatusCode::ACCEPTED, &json!({})).with(
+            "Location",
+            &format!(
+                "{}{}?api-version={}",
+                context.call.base(),
+                address_path(&context.call.path()),
+                context.call.api_version()
+            ),
+        ),
+        (false, ResultStatus::NoContent) => Reply::empty(StatusCode::NO_CONTENT),
+        (false, ResultStatus::Ok) => Reply::ok(&status_of(restore, context.now)),
+    };
+    retry_after(
+        reply,
+        context.clock,
+        context.world.scenario.service.retry_after,
+    )
+}
+
+fn address(context: &Context<'_>, place: &Place, kind: &str) -> String {
+    let path = address_path(&format!("{}/{kind}/{}", place.path, place.operation_id));
+    let mut address = format!(
+        "{}{path}?api-version={}",
+        context.call.base(),
+        context.call.api_version()
+    );
+    if context.world.scenario.service.signed_poll_urls {
+        let ticks = context.now.as_millisecond();
+        let certificate = "MIIHemulated".repeat(240);
+        let signature = "c2lnbmF0dXJl".repeat(28);
+        address += &format!(
+            "&t={ticks}&c={certificate}&s={signature}&h={}",
+            uuid::Uuid::new_v4().simple()
+        );
+    }
+    address
+}

@@ -1,0 +1,149 @@
+//! Azure's own check before a restore, at once and as an asynchronous operation. It finds nothing.
+
+use axum::http::StatusCode;
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::restore_request::{last_segment, read_unwrapped};
+use super::{Answer, Context, operations};
+use crate::http::{Reply, address_path};
+use crate::ledger::Caused;
+use crate::scenario::Vault;
+use crate::wire::{invalid_input, not_found, retry_after};
+use crate::world::{Check, add};
+
+/// How long an asynchronous check takes.
+const TAKES: SignedDuration = SignedDuration::from_secs(5);
+
+/// `POST {vault}/backupValidateOperation`
+pub fn at_once(context: &Context<'_>) -> Answer {
+    let vault = context.vault()?;
+    check(context, &vault)?;
+    Ok(Reply::ok(&no_findings()))
+}
+
+/// `POST {vault}/backupTriggerValidateOperation`
+pub fn trigger(context: &mut Context<'_>) -> Answer {
+    let vault = context.vault()?;
+    check(context, &vault)?;
+    let operation_id = Uuid::new_v4().to_string();
+    context.caused = Some(Caused {
+        operation_id: Some(operation_id.clone()),
+        job_id: None,
+        status: StatusCode::ACCEPTED.as_u16(),
+    });
+    context.world.checks.push(Check {
+        vault_id: vault.id(),
+        operation_id: operation_id.clone(),
+        accepted: context.now,
+    });
+    let base = format!(
+        "{}{}",
+        context.call.base(),
+        address_path(&context.vault_path())
+    );
+    let version = context.call.api_version();
+    let reply = Reply::empty(StatusCode::ACCEPTED)
+        .with(
+            "Azure-AsyncOperation",
+            &format!(
+                "{base}/backupValidateOperationsStatuses/{operation_id}?api-version={version}"
+            ),
+        )
+        .with(
+            "Location",
+            &format!("{base}/backupValidateOperationResults/{operation_id}?api-version={version}"),
+        );
+    Ok(retry_after(
+        reply,
+        context.clock,
+        SignedDuration::from_secs(10),
+    ))
+}
+
+/// `GET {vault}/backupValidateOperationsStatuses/{id}`
+pub fn status(context: &Context<'_>) -> Answer {
+    let check = find(context)?;
+    let end = add(check.accepted, TAKES);
+    let ended = (context.now >= end).then_some(end);
+    let mut body = operations::operation_status(&check.operation_id, check.accepted, ended, None);
+    if ended.is_some() {
+        let mut properties = no_findings();
+        properties["objectType"] = "OperationStatusValidateOperationExtendedInfo".into();
+        body["properties"] = properties;
+    }
+    Ok(Reply::ok(&body))
+}
+
+/// `GET {vault}/backupValidateOperationResults/{id}`
+pub fn result(context: &Context<'_>) -> Answer {
+    let check = find(context)?;
+    if context.now < add(check.accepted, TAKES) {
+        let reply = Reply::empty(StatusCode::ACCEPTED);
+        return Ok(retry_after(
+            reply,
+            context.clock,
+            SignedDuration::from_secs(10),
+        ));
+    }
+    Ok(Reply::ok(&no_findings()))
+}
+
+fn no_findings() -> Value {
+    json!({"validateOperationResponse": {"validationResults": []}})
+}
+
+/// The body names item and point by `id`; versions without it are taken at their word.
+fn check(context: &Context<'_>, vault: &Vault) -> Result<(), Reply> {
+    let body = context.call.json();
+    let properties = if body["properties"].is_null() {
+        body
+    } else {
+        &body["properties"]
+    };
+    if properties["objectType"] != "ValidateIaasVMRestoreOperationRequest" {
+        return Err(invalid_input("objectType of the validation"));
+    }
+    let request = &properties["restoreRequest"];
+    if !request.is_object() {
+        return Err(invalid_input("restoreRequest is missing"));
+    }
+    let Some(id) = body["id"].as_str() else {
+        return Ok(());
+    };
+    let parts: Vec<&str> = id.split('/').collect();
+    let part_after = |name: &str| {
+        parts
+            .iter()
+            .position(|part| part.eq_ignore_ascii_case(name))
+            .and_then(|at| parts.get(at + 1))
+            .copied()
+    };
+    let (container, item) = (
+        part_after("protectionContainers"),
+        part_after("protectedItems"),
+    );
+    let machine = vault
+        .protected(container.unwrap_or_default(), item.unwrap_or_default())
+        .ok_or_else(|| invalid_input("id names no protected item of this vault"))?;
+    let point = machine
+        .points(context.clock.start())
+        .into_iter()
+        .find(|point| point.name == last_segment(id))
+        .ok_or_else(|| invalid_input("id names no recovery point of the protected item"))?;
+    read_unwrapped(request, vault, machine, &point).map(|_| ())
+}
+
+fn find(context: &Context<'_>) -> Result<Check, Reply> {
+    let vault = context.vault()?;
+    let id = &context.names.operation;
+    let found = context.world.checks.iter().find(|check| {
+        check.vault_id.eq_ignore_ascii_case(&vault.id())
+            && check.operation_id.eq_ignore_ascii_case(id)
+    });
+    let kind = "Microsoft.RecoveryServices/vaults/backupValidateOperationResults";
+    found
+        .cloned()
+        .ok_or_else(|| not_found(kind, id, &context.names.group))
+}

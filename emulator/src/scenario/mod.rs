@@ -1,0 +1,496 @@
+//! What the emulated Azure contains and how it behaves: the scenario file.
+//!
+//! A scenario is data. Nothing in it changes by itself; what restores do is kept in `world`. Tests replace parts of
+//! it while the emulator runs (`/_emulator/scenario`).
+
+mod edit;
+mod points;
+mod restore;
+
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+
+pub use points::{PointSpec, RecoveryPoint};
+pub use restore::{
+    Failure, JobError, Outcome, ProgressSeries, RestoreBehaviour, RestoreScript, ResultStatus,
+};
+
+/// The scenario that is used when none is given, with comments.
+pub const BUILT_IN: &str = include_str!("builtin.yaml");
+
+/// Everything that the emulated Azure contains.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Scenario {
+    /// Directories that issue tokens. The first one is the home of everything that names no tenant.
+    pub tenants: Vec<Tenant>,
+    /// Who may sign in, and what they may do. The first one is printed when the emulator is ready.
+    pub principals: Vec<Principal>,
+    pub vaults: Vec<Vault>,
+    /// Full ids of storage accounts that exist.
+    pub storage_accounts: Vec<String>,
+    /// Networks that exist.
+    pub virtual_networks: Vec<VirtualNetwork>,
+    /// Full ids of resource groups that exist besides those that something of this scenario lies in.
+    pub resource_groups: Vec<String>,
+    pub service: Service,
+    pub throttling: Throttling,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Tenant {
+    pub id: String,
+    #[serde(default)]
+    pub name: String,
+    /// Life of a token.
+    #[serde(default = "one_hour")]
+    pub token_lifetime: SignedDuration,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Principal {
+    #[serde(default)]
+    pub name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
+    #[serde(default)]
+    pub client_id: String,
+    pub client_secret: String,
+    #[serde(default)]
+    pub roles: Vec<RoleAssignment>,
+}
+
+/// A role, for everything or below a scope.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(untagged)]
+pub enum RoleAssignment {
+    Everywhere(Role),
+    Scoped { role: Role, scope: String },
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Role {
+    /// May do everything.
+    Owner,
+    /// May do everything at vaults and read the rest.
+    BackupOperator,
+    /// May read everything.
+    Reader,
+    /// May do nothing: signs in and gets 403.
+    None,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Vault {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
+    pub subscription_id: String,
+    pub resource_group: String,
+    #[serde(default)]
+    pub name: String,
+    pub region: String,
+    #[serde(default)]
+    pub redundancy: Redundancy,
+    #[serde(default)]
+    pub cross_region_restore: bool,
+    #[serde(default)]
+    pub virtual_machines: Vec<VirtualMachine>,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub enum Redundancy {
+    #[default]
+    GeoRedundant,
+    LocallyRedundant,
+    ZoneRedundant,
+}
+
+/// A VM that the vault protects.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct VirtualMachine {
+    #[serde(default)]
+    pub name: String,
+    pub resource_group: String,
+    /// The VM's subscription, where it is not the vault's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subscription_id: Option<String>,
+    /// Resource group as it stands in the names of container and item; Azure keeps the case of the registration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registered_resource_group: Option<String>,
+    /// The VM's name as it stands in the names of container and item.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registered_name: Option<String>,
+    #[serde(default = "protected")]
+    pub protection_state: String,
+    #[serde(default = "healthy")]
+    pub health_status: String,
+    #[serde(default = "windows")]
+    pub os_type: String,
+    /// Data disks besides the OS disk, LUN 0 and up.
+    #[serde(default = "one")]
+    pub data_disks: u32,
+    #[serde(default)]
+    pub recovery_points: Vec<PointSpec>,
+    /// What the n-th restore does; the last one counts for all that follow.
+    #[serde(default)]
+    pub restore: RestoreScript,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct VirtualNetwork {
+    pub id: String,
+    pub location: String,
+    #[serde(default)]
+    pub subnets: Vec<String>,
+}
+
+/// How the service as a whole answers: quirks that differ by age and place of the real one.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Service {
+    /// Audiences of tokens that Azure Resource Manager takes, besides the emulator's own addresses.
+    pub audiences: Vec<String>,
+    pub page_size: PageSize,
+    /// Versions below this one show some enums as numbers.
+    pub enums_as_numbers_before: String,
+    /// Versions below this one show durations as `hh:mm:ss.fffffff`.
+    pub colon_durations_before: String,
+    /// Versions that are refused as Azure refuses unknown ones.
+    pub refused_api_versions: Vec<RefusedVersion>,
+    /// `nextLink` carries this version instead of the request's.
+    pub next_link_api_version: Option<String>,
+    /// A list of jobs may ask for this long a span at most.
+    pub longest_job_window: Option<SignedDuration>,
+    /// How far back a list of jobs goes that names no dates.
+    pub default_job_window: SignedDuration,
+    /// What `Retry-After` says on a 202.
+    pub retry_after: SignedDuration,
+    /// From the cancel request to the job's end.
+    pub cancel_takes: SignedDuration,
+    /// Answers repeat the client request id twice.
+    pub echo_client_request_id_twice: bool,
+    /// Poll addresses carry a signature of about 3 kB.
+    pub signed_poll_urls: bool,
+}
+
+impl Default for Service {
+    fn default() -> Self {
+        Self {
+            audiences: vec![
+                "https://management.azure.com".into(),
+                "https://management.core.windows.net".into(),
+            ],
+            page_size: PageSize::default(),
+            enums_as_numbers_before: "2021-01-01".into(),
+            colon_durations_before: "2017-01-01".into(),
+            refused_api_versions: Vec::new(),
+            next_link_api_version: None,
+            longest_job_window: None,
+            default_job_window: SignedDuration::from_hours(24),
+            retry_after: SignedDuration::from_secs(60),
+            cancel_takes: SignedDuration::from_secs(30),
+            echo_client_request_id_twice: false,
+            signed_poll_urls: false,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct RefusedVersion {
+    pub version: String,
+    /// Names of operations (`TriggerRestore`); empty = all.
+    #[serde(default)]
+    pub operations: Vec<String>,
+}
+
+/// Entries on a page of each list.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct PageSize {
+    pub protected_items: usize,
+    pub recovery_points: usize,
+    pub jobs: usize,
+}
+
+impl Default for PageSize {
+    fn default() -> Self {
+        Self {
+            protected_items: 200,
+            recovery_points: 200,
+            jobs: 200,
+        }
+    }
+}
+
+/// The two forms of throttling that were observed; both are off unless a scenario switches them on.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Throttling {
+    /// Azure Resource Manager's own: a bucket for each subscription and principal that refills all the time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bucket: Option<Bucket>,
+    /// Azure Backup's: so many reads of a kind for each subscription in a window; nothing comes back before it ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hourly: Option<Hourly>,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Bucket {
+    pub reads: u32,
+    pub reads_per_second: f64,
+    pub writes: u32,
+    pub writes_per_second: f64,
+}
+
+impl Default for Bucket {
+    fn default() -> Self {
+        Self {
+            reads: 250,
+            reads_per_second: 25.0,
+            writes: 200,
+            writes_per_second: 10.0,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Hourly {
+    /// Lists and single reads of jobs together.
+    pub jobs: u32,
+    pub operations: u32,
+    pub recovery_points: u32,
+    pub protected_items: u32,
+    pub window: SignedDuration,
+}
+
+impl Default for Hourly {
+    fn default() -> Self {
+        Self {
+            jobs: 150,
+            operations: 300,
+            recovery_points: 150,
+            protected_items: 300,
+            window: SignedDuration::from_hours(1),
+        }
+    }
+}
+
+/// Why a scenario cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ScenarioError {
+    #[error("cannot understand the scenario: {0}")]
+    Syntax(String),
+    #[error("the scenario cannot be used: {0}")]
+    Content(String),
+}
+
+impl Scenario {
+    /// Reads a scenario from YAML (JSON is YAML too).
+    ///
+    /// # Errors
+    /// [`ScenarioError`] names the line, or the entry that contradicts another one.
+    pub fn parse(text: &str) -> Result<Self, ScenarioError> {
+        let scenario: Self = serde_saphyr::from_str(text)
+            .map_err(|error| ScenarioError::Syntax(error.to_string()))?;
+        scenario.check()?;
+        Ok(scenario)
+    }
+
+    /// The scenario that is used when none is given.
+    ///
+    /// # Errors
+    /// None in practice: a test reads it.
+    pub fn built_in() -> Result<Self, ScenarioError> {
+        Self::parse(BUILT_IN)
+    }
+
+    /// The tenant of something that names this one, or none.
+    pub fn tenant_id<'a>(&'a self, named: Option<&'a str>) -> &'a str {
+        named.unwrap_or_else(|| self.tenants.first().map_or("", |tenant| tenant.id.as_str()))
+    }
+
+    /// The vault of that name, without regard to case.
+    pub fn vault(&self, subscription: &str, group: &str, name: &str) -> Option<&Vault> {
+        self.vaults.iter().find(|vault| {
+            vault.subscription_id.eq_ignore_ascii_case(subscription)
+                && vault.resource_group.eq_ignore_ascii_case(group)
+                && vault.name.eq_ignore_ascii_case(name)
+        })
+    }
+
+    /// Whether anything of the scenario lies in this subscription.
+    pub fn has_subscription(&self, subscription: &str) -> bool {
+        self.vaults
+            .iter()
+            .any(|vault| vault.subscription_id.eq_ignore_ascii_case(subscription))
+            || self
+                .known_ids()
+                .any(|id| in_subscription(&id, subscription))
+    }
+
+    /// Whether this resource group exists.
+    pub fn has_resource_group(&self, subscription: &str, group: &str) -> bool {
+        let prefix = format!("/subscriptions/{subscription}/resourceGroups/{group}").to_lowercase();
+        self.known_ids().any(|id| {
+            let id = id.to_lowercase();
+            id == prefix || id.starts_with(&format!("{prefix}/"))
+        })
+    }
+
+    fn known_ids(&self) -> impl Iterator<Item = String> + '_ {
+        let vaults = self.vaults.iter().map(Vault::id);
+        let machines = self.vaults.iter().flat_map(|vault| {
+            vault
+                .virtual_machines
+                .iter()
+                .map(|machine| machine.id(vault))
+        });
+        let networks = self.virtual_networks.iter().map(|net| net.id.clone());
+        vaults
+            .chain(machines)
+            .chain(networks)
+            .chain(self.storage_accounts.iter().cloned())
+            .chain(self.resource_groups.iter().cloned())
+    }
+
+    fn check(&self) -> Result<(), ScenarioError> {
+        if self.tenants.is_empty() {
+            return Err(ScenarioError::Content("it names no tenant".into()));
+        }
+        if self.principals.is_empty() {
+            return Err(ScenarioError::Content("it names no principal".into()));
+        }
+        for vault in &self.vaults {
+            for machine in &vault.virtual_machines {
+                machine.check(vault)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Vault {
+    pub fn id(&self) -> String {
+        format!(
+            "/subscriptions/{}/resourceGroups/{}/providers/Microsoft.RecoveryServices/vaults/{}",
+            self.subscription_id, self.resource_group, self.name
+        )
+    }
+
+    /// The protected VM with these names of container and item, without regard to case.
+    pub fn protected(&self, container: &str, item: &str) -> Option<&VirtualMachine> {
+        self.virtual_machines.iter().find(|machine| {
+            machine.container_name().eq_ignore_ascii_case(container)
+                && machine.item_name().eq_ignore_ascii_case(item)
+        })
+    }
+}
+
+impl VirtualMachine {
+    pub fn id(&self, vault: &Vault) -> String {
+        format!(
+            "/subscriptions/{}/resourceGroups/{}/providers/Microsoft.Compute/virtualMachines/{}",
+            self.subscription_id
+                .as_ref()
+                .unwrap_or(&vault.subscription_id),
+            self.resource_group,
+            self.name
+        )
+    }
+
+    /// `iaasvmcontainerv2;{resource group};{name}`, in the case of the registration.
+    pub fn registered(&self) -> String {
+        format!(
+            "iaasvmcontainerv2;{};{}",
+            self.registered_resource_group
+                .as_ref()
+                .unwrap_or(&self.resource_group),
+            self.registered_name.as_ref().unwrap_or(&self.name)
+        )
+    }
+
+    pub fn container_name(&self) -> String {
+        format!("IaasVMContainer;{}", self.registered())
+    }
+
+    pub fn item_name(&self) -> String {
+        format!("VM;{}", self.registered())
+    }
+
+    fn check(&self, vault: &Vault) -> Result<(), ScenarioError> {
+        for spec in &self.recovery_points {
+            spec.check().map_err(|what| {
+                ScenarioError::Content(format!("vault {}, VM {}: {what}", vault.name, self.name))
+            })?;
+        }
+        Ok(())
+    }
+}
+
+fn in_subscription(id: &str, subscription: &str) -> bool {
+    id.split('/')
+        .nth(2)
+        .is_some_and(|named| named.eq_ignore_ascii_case(subscription))
+}
+
+fn one_hour() -> SignedDuration {
+    SignedDuration::from_secs(3599)
+}
+
+fn protected() -> String {
+    "Protected".into()
+}
+
+fn healthy() -> String {
+    "Passed".into()
+}
+
+fn windows() -> String {
+    "Windows".into()
+}
+
+fn one() -> u32 {
+    1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_scenario_can_be_read() {
+        let scenario = Scenario::built_in().unwrap();
+
+        let vault = scenario.vault(
+            &scenario.vaults[0].subscription_id,
+            "TESTVAULTRG",
+            "testvault",
+        );
+        assert!(vault.is_some());
+    }
+
+    #[test]
+    fn an_unknown_field_is_named() {
+        let error = Scenario::parse("tenants: []\nvalts: []").unwrap_err();
+
+        assert!(error.to_string().contains("valts"), "{error}");
+    }
+
+    #[test]
+    fn a_scenario_survives_being_written_and_read() {
+        let scenario = Scenario::built_in().unwrap();
+
+        let written = serde_json::to_string(&scenario).unwrap();
+
+        assert!(Scenario::parse(&written).is_ok());
+    }
+}

@@ -1,0 +1,158 @@
+//! What a restore of a VM does.
+
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+
+/// One behaviour for every restore, or a list: the n-th restore takes the n-th, the last one goes on for ever.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(untagged)]
+pub enum RestoreScript {
+    Always(Box<RestoreBehaviour>),
+    InTurn(Vec<RestoreBehaviour>),
+}
+
+impl Default for RestoreScript {
+    fn default() -> Self {
+        Self::Always(Box::default())
+    }
+}
+
+impl RestoreScript {
+    /// The behaviour of the restore with this number, counted from 0.
+    pub fn nth(&self, number: usize) -> RestoreBehaviour {
+        match self {
+            Self::Always(behaviour) => behaviour.as_ref().clone(),
+            Self::InTurn(all) => all
+                .get(number)
+                .or_else(|| all.last())
+                .cloned()
+                .unwrap_or_default(),
+        }
+    }
+}
+
+/// What happens after `POST …/restore`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct RestoreBehaviour {
+    /// The request is refused, nothing starts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Failure>,
+    pub operation: OperationBehaviour,
+    pub outcome: Outcome,
+    /// From the job's start to its end.
+    pub duration: SignedDuration,
+    /// The job is in lists only this long after its start; reading it by its id works at once.
+    #[serde(skip_serializing_if = "SignedDuration::is_zero")]
+    pub list_delay: SignedDuration,
+    /// What a job that failed, or completed with warnings, says.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<JobError>,
+    pub progress: ProgressSeries,
+    /// What is transferred, in GB.
+    pub size_gb: f64,
+}
+
+impl Default for RestoreBehaviour {
+    fn default() -> Self {
+        Self {
+            refused: None,
+            operation: OperationBehaviour::default(),
+            outcome: Outcome::Completed,
+            duration: SignedDuration::from_mins(3),
+            list_delay: SignedDuration::ZERO,
+            errors: Vec::new(),
+            progress: ProgressSeries::Steps,
+            size_gb: 127.0,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Outcome {
+    Completed,
+    CompletedWithWarnings,
+    Failed,
+    /// Somebody else cancels the job at its end.
+    Cancelled,
+    /// The job never ends.
+    Hang,
+}
+
+/// The asynchronous operation that creates the job.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct OperationBehaviour {
+    /// How long it is InProgress; the job exists from its end on.
+    pub in_progress: SignedDuration,
+    /// It fails instead, and no job is made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fails: Option<Failure>,
+    /// What `operationResults` says at the end.
+    pub result: ResultStatus,
+    /// The operation's id is the job's id, as seen since February 2021.
+    pub id_is_job_id: bool,
+    /// Its record is gone this long after it was accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vanishes_after: Option<SignedDuration>,
+}
+
+impl Default for OperationBehaviour {
+    fn default() -> Self {
+        Self {
+            in_progress: SignedDuration::from_secs(4),
+            fails: None,
+            result: ResultStatus::NoContent,
+            id_is_job_id: false,
+            vanishes_after: None,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ResultStatus {
+    /// 204, as recorded.
+    NoContent,
+    /// 200 with the operation's status, as in the article.
+    Ok,
+}
+
+/// An error of Azure: where the request itself is refused, `status` is the HTTP status.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Failure {
+    #[serde(default = "conflict")]
+    pub status: u16,
+    pub code: String,
+    pub message: String,
+}
+
+/// An entry of a job's `errorDetails`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct JobError {
+    pub code: i32,
+    pub title: String,
+    #[serde(default)]
+    pub text: String,
+    #[serde(default)]
+    pub recommendations: Vec<String>,
+}
+
+/// How `progressPercentage` moves.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ProgressSeries {
+    /// 1, 50, 94, 99, 100, as in a recorded restore from the vault tier.
+    Steps,
+    /// 1 to the end, then 100, as in recorded restores from the snapshot tier.
+    Jump,
+    /// 1, 0, 50, 91.6, 89.4, 100: recorded, it may go down.
+    Down,
+}
+
+fn conflict() -> u16 {
+    409
+}

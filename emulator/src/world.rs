@@ -1,0 +1,122 @@
+//! What has happened since the emulator started: restores, cancellations, checks. The scenario says how they go on;
+//! what they look like at an instant is computed from the clock, nothing runs in the background.
+
+use std::collections::HashMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::scenario::{RestoreBehaviour, Scenario};
+
+/// The scenario and what came of it.
+#[derive(Debug)]
+pub struct World {
+    pub scenario: Scenario,
+    pub restores: Vec<Restore>,
+    pub checks: Vec<Check>,
+    attempts: HashMap<String, usize>,
+}
+
+/// One accepted `POST …/restore`.
+#[derive(Clone, Debug)]
+pub struct Restore {
+    pub vault_id: String,
+    /// `iaasvmcontainerv2;{resource group};{name}`.
+    pub registered: String,
+    pub vm_name: String,
+    pub operation_id: String,
+    pub job_id: String,
+    /// The `x-ms-client-request-id` of the request, as it was sent.
+    pub activity_id: String,
+    pub accepted: Timestamp,
+    pub behaviour: RestoreBehaviour,
+    pub request: Requested,
+    pub cancels: Vec<Cancel>,
+    pub cancel_takes: SignedDuration,
+}
+
+/// The parts of a restore request that show up later.
+#[derive(Clone, Debug, Default)]
+pub struct Requested {
+    pub recovery_type: String,
+    pub point_time: Option<Timestamp>,
+    pub storage_account: String,
+    pub target_group_id: Option<String>,
+    pub target_vm: Option<String>,
+    pub network: Option<String>,
+    /// LUNs of `restoreDiskLunList`; none = all disks.
+    pub luns: Option<Vec<i64>>,
+    pub data_disks: u32,
+    pub os_type: String,
+    pub region: String,
+}
+
+#[derive(Clone, Debug)]
+pub struct Cancel {
+    pub operation_id: String,
+    pub at: Timestamp,
+}
+
+/// An asynchronous validation.
+#[derive(Clone, Debug)]
+pub struct Check {
+    pub vault_id: String,
+    pub operation_id: String,
+    pub accepted: Timestamp,
+}
+
+impl World {
+    pub fn new(scenario: Scenario) -> Self {
+        Self {
+            scenario,
+            restores: Vec::new(),
+            checks: Vec::new(),
+            attempts: HashMap::new(),
+        }
+    }
+
+    pub fn restore_by_operation(&self, vault_id: &str, operation: &str) -> Option<&Restore> {
+        self.restores.iter().find(|restore| {
+            restore.is_in(vault_id) && restore.operation_id.eq_ignore_ascii_case(operation)
+        })
+    }
+
+    pub fn restore_by_job(&self, vault_id: &str, job: &str, now: Timestamp) -> Option<&Restore> {
+        self.restores.iter().find(|restore| {
+            restore.is_in(vault_id)
+                && restore.job_id.eq_ignore_ascii_case(job)
+                && restore.has_job(now)
+        })
+    }
+
+    /// The number of this restore of an item, counted from 0; ones that the scenario refuses count too.
+    pub fn next_restore(&mut self, vault_id: &str, registered: &str) -> usize {
+        let key = format!("{vault_id}/{registered}").to_lowercase();
+        let count = self.attempts.entry(key).or_insert(0);
+        *count += 1;
+        *count - 1
+    }
+}
+
+impl Restore {
+    pub fn is_in(&self, vault_id: &str) -> bool {
+        self.vault_id.eq_ignore_ascii_case(vault_id)
+    }
+
+    /// When the operation ends, and with it the job starts.
+    pub fn job_start(&self) -> Timestamp {
+        add(self.accepted, self.behaviour.operation.in_progress)
+    }
+
+    pub fn has_job(&self, now: Timestamp) -> bool {
+        self.behaviour.operation.fails.is_none() && now >= self.job_start()
+    }
+
+    pub fn is_listed(&self, now: Timestamp) -> bool {
+        self.has_job(now) && now >= add(self.job_start(), self.behaviour.list_delay)
+    }
+}
+
+/// `at + span`, or `at` where that is beyond what can be written.
+pub fn add(at: Timestamp, span: SignedDuration) -> Timestamp {
+    at.checked_add(span).unwrap_or(at)
+}

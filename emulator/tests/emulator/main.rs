@@ -1,0 +1,8 @@
+//! The emulator over real sockets: what it does as Azure, and what it does for tests.
+
+mod access;
+mod faults;
+mod lists;
+mod restore;
+mod support;
+mod versions;

@@ -1,0 +1,456 @@
+//! One restore: request, operation, job, effects.
+
+use serde_json::{Value, json};
+
+use crate::support::{Azure, SUBSCRIPTION, TEST_VM, VAULT, Vm, WEB_1, read};
+
+const ID: &str = "0010bff7-2ae6-4674-8a68-29e38cc9ae1c";
+
+const fn vm(name: &'static str, registered: &'static str) -> Vm {
+    Vm {
+        group: "testRG",
+        name,
+        registered,
+    }
+}
+
+#[tokio::test]
+async fn an_accepted_restore_says_where_to_ask_on_the_host_that_was_used() {
+    let azure = Azure::start().await;
+
+    let answer = azure.restore(&TEST_VM, ID).await;
+
+    assert_eq!((answer.status, answer.text.as_str()), (202, ""));
+    let item = format!("{}{}", azure.ready().http, TEST_VM.item());
+    let status = answer.header("azure-asyncoperation").unwrap();
+    let location = answer.header("location").unwrap();
+    assert!(
+        status.starts_with(&format!("{item}/operationsStatus/")),
+        "{status}"
+    );
+    assert!(
+        location.starts_with(&format!("{item}/operationResults/")),
+        "{location}"
+    );
+    assert!(status.ends_with("?api-version=2019-05-13"));
+    assert_eq!(answer.header("retry-after"), Some("60"));
+    assert_eq!(answer.header("x-ms-client-request-id"), Some(ID));
+    assert_ne!(answer.header("x-ms-request-id"), Some(ID));
+}
+
+#[tokio::test]
+async fn the_operation_runs_and_then_names_the_job() {
+    let azure = Azure::start().await;
+    let accepted = azure.restore(&TEST_VM, ID).await;
+    let status = accepted.header("azure-asyncoperation").unwrap();
+    let result = accepted.header("location").unwrap();
+
+    let running = azure.get(status).await.body;
+    let no_result_yet = azure.get(result).await.status;
+    azure.advance("5s").await;
+    let done = azure.get(status).await.body;
+    let operation = done["name"].as_str().unwrap();
+    let at_vault = azure
+        .get(&format!("{VAULT}/backupOperations/{operation}"))
+        .await
+        .body;
+    let no_content = azure.get(result).await;
+
+    assert_eq!(running["status"], "InProgress");
+    assert_eq!(running["endTime"], "0001-01-01T00:00:00");
+    assert!(running["properties"].is_null());
+    assert_eq!(no_result_yet, 202);
+    assert_eq!(done["status"], "Succeeded");
+    assert_eq!(done["startTime"], done["endTime"]);
+    assert_eq!(
+        done["properties"]["objectType"],
+        "OperationStatusJobExtendedInfo"
+    );
+    assert_eq!(at_vault, done);
+    assert_eq!((no_content.status, no_content.text.as_str()), (204, ""));
+    assert_ne!(done["properties"]["jobId"], done["id"]);
+}
+
+#[tokio::test]
+async fn a_job_follows_the_recorded_series() {
+    let azure = Azure::start().await;
+    let id = azure.started_job(&TEST_VM, ID).await;
+
+    let mut seen = Vec::new();
+    for _ in 0..5 {
+        let job = azure.job(&id).await;
+        seen.push((
+            job["status"].clone(),
+            job["extendedInfo"]["progressPercentage"].clone(),
+        ));
+        azure.advance("45s").await;
+    }
+
+    let expected: Vec<(Value, Value)> = [
+        ("InProgress", 1.0),
+        ("InProgress", 50.0),
+        ("InProgress", 94.0),
+        ("InProgress", 94.0),
+        ("Completed", 100.0),
+    ]
+    .map(|(status, percent)| (json!(status), json!(percent)))
+    .to_vec();
+    assert_eq!(seen, expected);
+}
+
+#[tokio::test]
+async fn a_job_says_what_was_recorded() {
+    let azure = Azure::start().await;
+    let id = azure.started_job(&TEST_VM, ID).await;
+
+    let running = azure.job(&id).await;
+    azure.advance("10m").await;
+    let done = azure.job(&id).await;
+
+    assert_eq!(running["activityId"], ID);
+    assert_eq!(running["containerName"], "iaasvmcontainerv2;testRG;testVM");
+    assert!(running["endTime"].is_null() && running["errorDetails"].is_null());
+    let bag = &running["extendedInfo"]["propertyBag"];
+    assert_eq!(bag["Job Type"], "Recover disks");
+    assert_eq!(bag["Target VM Name"], "vmName");
+    assert!(
+        bag["Recovery point time "].as_str().unwrap().ends_with('M'),
+        "the key ends with a space"
+    );
+    assert!(bag["Config Blob Uri"].is_null());
+    assert_eq!(
+        running["extendedInfo"]["internalPropertyBag"]["restoreLocationType"],
+        "RestoreDisks"
+    );
+    assert_eq!(done["duration"], "PT3M");
+    let bag = &done["extendedInfo"]["propertyBag"];
+    assert_eq!(bag["Config Blob Name"], format!("config-testvm-{id}.json"));
+    assert!(
+        bag["Template Blob Uri"]
+            .as_str()
+            .unwrap()
+            .ends_with(&format!("azuredeploy{id}.json"))
+    );
+    assert!(
+        bag["Restored disk(s)"].is_null(),
+        "no list of LUNs was sent"
+    );
+    assert_eq!(
+        done["extendedInfo"]["tasksList"][0]["taskExecutionDetails"],
+        "127 GBs / 127 GBs Transferred"
+    );
+}
+
+#[tokio::test]
+async fn two_posts_with_one_client_request_id_make_two_jobs() {
+    let azure = Azure::start().await;
+
+    let first = azure.started_job(&WEB_1, ID).await;
+    let second = azure.started_job(&WEB_1, ID).await;
+
+    assert_ne!(first, second);
+    let jobs = azure.get(&format!("{VAULT}/backupJobs")).await;
+    let ids: Vec<&Value> = jobs
+        .values()
+        .iter()
+        .map(|job| &job["properties"]["activityId"])
+        .collect();
+    assert_eq!(ids, [ID, ID]);
+    let ledger = azure.ledger().await;
+    assert_eq!(ledger.len(), 2);
+    assert_eq!(ledger[0]["caused"]["jobId"], first.as_str());
+    assert_eq!(ledger[1]["seq"], 2);
+    assert_eq!(ledger[1]["clientRequestId"], ID);
+}
+
+#[tokio::test]
+async fn restored_disks_carry_the_job_and_exist_before_it_ends() {
+    let azure = Azure::start().await;
+    let disks = format!(
+        "{SUBSCRIPTION}/resourcegroups/RESTORES/providers/microsoft.compute/disks?api-version=2023-01-02"
+    );
+    let id = azure.started_job(&WEB_1, ID).await;
+
+    let none = azure.get(&disks).await.values().len();
+    azure.advance("16s").await;
+    let early = azure.get(&disks).await;
+    let running = azure.job(&id).await["status"].clone();
+    let everywhere = azure
+        .get(&format!(
+            "{SUBSCRIPTION}/providers/Microsoft.Compute/disks?api-version=2023-01-02"
+        ))
+        .await;
+
+    assert_eq!(none, 0);
+    assert_eq!(running, "InProgress");
+    assert_eq!(early.values().len(), 2);
+    assert!(
+        early
+            .values()
+            .iter()
+            .all(|disk| disk["tags"]["RSVaultBackup"] == id.as_str())
+    );
+    assert_eq!(everywhere.values().len(), 2);
+}
+
+#[tokio::test]
+async fn selected_disks_are_named_in_the_job() {
+    let azure = Azure::start().await;
+    let point = azure.points(&WEB_1).await.remove(0);
+    let path = format!("{}/recoveryPoints/{point}/restore", WEB_1.item());
+    let mut body = WEB_1.restore_disks(&point);
+    body["restoreDiskLunList"] = json!([]);
+
+    let accepted = azure.post(&path, &body).await;
+    azure.advance("1m").await;
+
+    assert_eq!(
+        accepted.status, 202,
+        "a body without properties around it is taken: {}",
+        accepted.text
+    );
+    let jobs = azure.get(&format!("{VAULT}/backupJobs")).await;
+    let job = azure.job(jobs.values()[0]["name"].as_str().unwrap()).await;
+    let bag = &job["extendedInfo"]["propertyBag"];
+    assert_eq!(bag["Restored disk(s)"], "web-1_OsDisk_1");
+    assert_eq!(bag["Backed-up disk(s)"], "web-1_OsDisk_1; web-1_DataDisk_0");
+    let disks = azure.admin("GET", "disks", Value::Null).await;
+    assert_eq!(disks.body["disks"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn jobs_end_as_the_scenario_says() {
+    let azure = Azure::start().await;
+    let warn = vm("warn-1", "iaasvmcontainerv2;testRG;warn-1");
+    let fail = vm("fail-1", "iaasvmcontainerv2;testRG;fail-1");
+    let cancelled = vm("cancelled-1", "iaasvmcontainerv2;testRG;cancelled-1");
+    let hang = vm("hang-1", "iaasvmcontainerv2;testRG;hang-1");
+    let mut jobs = Vec::new();
+    for vm in [&warn, &fail, &cancelled, &hang] {
+        jobs.push(azure.started_job(vm, ID).await);
+    }
+
+    azure.advance("2h").await;
+
+    let warned = azure.job(&jobs[0]).await;
+    assert_eq!(warned["status"], "CompletedWithWarnings");
+    assert_eq!(
+        warned["errorDetails"][0]["errorTitle"],
+        "UserErrorDiskTagsNotRestored"
+    );
+    let failed = azure.job(&jobs[1]).await;
+    assert_eq!(failed["status"], "Failed");
+    assert_eq!(failed["errorDetails"][0]["errorCode"], 400_048);
+    assert!(failed["extendedInfo"]["progressPercentage"].is_null());
+    assert_eq!(failed["extendedInfo"]["estimatedRemainingDuration"], "PT0S");
+    assert_eq!(failed["extendedInfo"]["tasksList"][0]["status"], "Failed");
+    assert_eq!(azure.job(&jobs[2]).await["status"], "Cancelled");
+    assert_eq!(azure.job(&jobs[3]).await["status"], "InProgress");
+}
+
+#[tokio::test]
+async fn a_script_decides_each_restore_of_a_vm_in_turn() {
+    let azure = Azure::start().await;
+    let transient = vm("transient-1", "iaasvmcontainerv2;testRG;transient-1");
+    let busy = vm("busy-1", "iaasvmcontainerv2;testRG;busy-1");
+
+    let first = azure.started_job(&transient, ID).await;
+    let second = azure.started_job(&transient, ID).await;
+    let refused = azure.restore(&busy, ID).await;
+    let taken = azure.restore(&busy, ID).await;
+    azure.advance("1h").await;
+
+    assert_eq!(azure.job(&first).await["status"], "Failed");
+    assert_eq!(azure.job(&second).await["status"], "Completed");
+    assert_eq!(
+        (refused.status, refused.code()),
+        (409, "BMSUserErrorObjectLocked")
+    );
+    assert_eq!(taken.status, 202);
+}
+
+#[tokio::test]
+async fn an_operation_can_fail_without_a_job_or_vanish() {
+    let azure = Azure::start().await;
+    let failing = azure
+        .restore(&vm("opfail-1", "iaasvmcontainerv2;testRG;opfail-1"), ID)
+        .await;
+    let vanishing = azure
+        .restore(&vm("gone-1", "iaasvmcontainerv2;testRG;gone-1"), ID)
+        .await;
+
+    azure.advance("5s").await;
+    let failed = azure
+        .get(failing.header("azure-asyncoperation").unwrap())
+        .await
+        .body;
+    azure.advance("1m").await;
+    let gone = azure
+        .get(vanishing.header("azure-asyncoperation").unwrap())
+        .await;
+
+    assert_eq!(failed["status"], "Failed");
+    assert_eq!(failed["error"]["code"], "UserErrorVmNotFoundDuringRestore");
+    assert!(failed["properties"].is_null());
+    assert_eq!((gone.status, gone.code()), (404, "ResourceNotFound"));
+    let jobs = azure.get(&format!("{VAULT}/backupJobs")).await;
+    assert_eq!(
+        jobs.values().len(),
+        1,
+        "only the vanished operation made a job"
+    );
+}
+
+#[tokio::test]
+async fn a_late_job_can_be_read_before_it_is_listed() {
+    let azure = Azure::start().await;
+    let id = azure
+        .started_job(&vm("late-1", "iaasvmcontainerv2;testRG;late-1"), ID)
+        .await;
+    let list = format!("{VAULT}/backupJobs");
+
+    let early = azure.get(&list).await.values().len();
+    let read = azure.job(&id).await["status"].clone();
+    azure.advance("4m").await;
+
+    assert_eq!(early, 0);
+    assert_eq!(read, "InProgress");
+    assert_eq!(azure.get(&list).await.values().len(), 1);
+}
+
+#[tokio::test]
+async fn a_cancelled_job_is_cancelling_at_once_and_cancelled_later() {
+    let azure = Azure::start().await;
+    let id = azure.started_job(&TEST_VM, ID).await;
+    let cancel = format!("{VAULT}/backupJobs/{id}/cancel");
+
+    let accepted = read(azure.request("POST", &cancel).send().await.unwrap()).await;
+    let cancelling = azure.job(&id).await["status"].clone();
+    let again = read(azure.request("POST", &cancel).send().await.unwrap()).await;
+    let running = azure.get(accepted.header("location").unwrap()).await.status;
+    azure.advance("31s").await;
+    let done = azure.get(accepted.header("location").unwrap()).await.status;
+
+    assert_eq!(accepted.status, 202);
+    assert!(
+        accepted
+            .header("azure-asyncoperation")
+            .unwrap()
+            .ends_with("api-version=2019-05-13-preview")
+    );
+    assert_eq!(cancelling, "Cancelling");
+    assert_eq!(
+        (again.status, again.code()),
+        (400, "BMSUserErrorJobNotCancellable")
+    );
+    assert_eq!((running, done), (202, 204));
+    assert_eq!(azure.job(&id).await["status"], "Cancelled");
+}
+
+#[tokio::test]
+async fn a_bad_restore_request_is_refused_and_makes_no_job() {
+    let azure = Azure::start().await;
+    let point = azure.points(&TEST_VM).await.remove(0);
+    let path = format!("{}/recoveryPoints/{point}/restore", TEST_VM.item());
+    let changes = [
+        json!({"objectType": "Other"}),
+        json!({"recoveryPointId": "1"}),
+        json!({"recoveryType": "Everything"}),
+        json!({"storageAccountId": null}),
+        json!({"storageAccountId": "testAccount"}),
+        json!({"sourceResourceId": WEB_1.id()}),
+        json!({"targetResourceGroupId": "restores"}),
+        json!({"restoreDiskLunList": ["x"]}),
+        json!({"recoveryType": "AlternateLocation"}),
+    ];
+
+    for change in changes {
+        let mut request = TEST_VM.restore_disks(&point);
+        for (field, value) in change.as_object().unwrap() {
+            request[field] = value.clone();
+        }
+        let answer = azure.post(&path, &json!({ "properties": request })).await;
+        assert_eq!(
+            (answer.status, answer.code()),
+            (400, "BMSUserErrorInvalidInput"),
+            "{change}"
+        );
+    }
+    let unknown = azure
+        .post(
+            &format!("{}/recoveryPoints/1/restore", TEST_VM.item()),
+            &json!({}),
+        )
+        .await;
+    let no_json = azure.request("POST", &path).body("{").send().await.unwrap();
+
+    assert_eq!((unknown.status, unknown.code()), (404, "ResourceNotFound"));
+    assert_eq!(no_json.status(), 400);
+    assert!(
+        azure
+            .ledger()
+            .await
+            .iter()
+            .all(|entry| entry["caused"].is_null())
+    );
+}
+
+#[tokio::test]
+async fn a_restore_from_a_point_without_a_copy_fails_late() {
+    let azure = Azure::start().await;
+    let id = azure
+        .started_job(
+            &vm("badpoints-1", "iaasvmcontainerv2;testRG;badpoints-1"),
+            ID,
+        )
+        .await;
+
+    azure.advance("1h").await;
+
+    let job = azure.job(&id).await;
+    assert_eq!(job["status"], "Failed");
+    assert_eq!(
+        job["errorDetails"][0]["errorTitle"],
+        "UserErrorInstantRpNotFound"
+    );
+}
+
+#[tokio::test]
+async fn validation_finds_nothing_at_once_and_later() {
+    let azure = Azure::start().await;
+    let point = azure.points(&TEST_VM).await.remove(0);
+    let body = json!({
+        "id": format!("{}/recoveryPoints/{point}", TEST_VM.item()),
+        "properties": {"objectType": "ValidateIaasVMRestoreOperationRequest", "restoreRequest": TEST_VM.restore_disks(&point)},
+    });
+
+    let at_once = azure
+        .post(&format!("{VAULT}/backupValidateOperation"), &body)
+        .await;
+    let later = azure
+        .post(&format!("{VAULT}/backupTriggerValidateOperation"), &body)
+        .await;
+    let running = azure
+        .get(later.header("azure-asyncoperation").unwrap())
+        .await
+        .body["status"]
+        .clone();
+    azure.advance("10s").await;
+    let done = azure
+        .get(later.header("azure-asyncoperation").unwrap())
+        .await
+        .body;
+    let result = azure.get(later.header("location").unwrap()).await;
+
+    assert_eq!(
+        at_once.body["validateOperationResponse"]["validationResults"],
+        json!([])
+    );
+    assert_eq!(later.status, 202);
+    assert_eq!(running, "InProgress");
+    assert_eq!(
+        done["properties"]["objectType"],
+        "OperationStatusValidateOperationExtendedInfo"
+    );
+    assert_eq!(result.status, 200);
+}
