@@ -50,7 +50,7 @@ impl Testbed {
 impl TestbedBuilder {
     /// One clock for the emulator and the controller: `scale` seconds pass in one.
     #[must_use]
-    pub fn time_scale(mut self, scale: f64) -> Self {
+    pub fn time_scale(mut self, scale: u32) -> Self {
         self.emulator.time_scale = Some(scale);
         self.controller.time_scale = Some(scale);
         self
@@ -100,7 +100,8 @@ pub struct VaultYaml<'a> {
     pub client_secret: &'a str,
 }
 
-/// A Secret with the client secret, and the vault object that refers to it.
+/// A Secret with the client secret, the vault object that refers to it, and the right to read Secrets of that
+/// namespace: the controller has it only where an admin binds the role (`deploy/rbac.yaml`).
 pub fn vault_yaml(values: &VaultYaml<'_>) -> String {
     let VaultYaml {
         namespace,
@@ -120,6 +121,12 @@ kind: Secret
 metadata: {{name: {name}-credentials, namespace: {namespace}}}
 stringData:
   clientSecret: \"{client_secret}\"
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {{name: vmrestore-credentials-reader, namespace: {namespace}}}
+roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: vmrestore-credentials-reader}}
+subjects: [{{kind: ServiceAccount, name: vmrestore-controller, namespace: vmrestore-system}}]
 ---
 apiVersion: azurebackup.dev/v1alpha1
 kind: RecoveryServicesVault

@@ -24,7 +24,7 @@ pub struct ControllerOptions {
     /// The CA of those hosts, in PEM.
     pub azure_ca_file: Option<PathBuf>,
     /// How many seconds of the controller's clock pass in one second.
-    pub time_scale: Option<f64>,
+    pub time_scale: Option<u32>,
     /// Another kubeconfig than that of its own ServiceAccount.
     pub kubeconfig: Option<PathBuf>,
     /// More arguments of `run`.
@@ -39,7 +39,7 @@ impl ControllerOptions {
     pub fn reaching(mut self, emulator: &Emulator) -> Self {
         let ready = emulator.ready();
         for url in [&ready.http, &ready.https] {
-            let host = host_of(url);
+            let host = authority_of(url);
             if !self.allow_azure_hosts.contains(&host) {
                 self.allow_azure_hosts.push(host);
             }
@@ -219,11 +219,10 @@ fn listen_address(log: &str) -> Option<String> {
     })
 }
 
-/// The host of a URL, without its port.
-pub(crate) fn host_of(url: &str) -> String {
+/// Host and port of a URL: without the port only the scheme's default one would be allowed.
+pub(crate) fn authority_of(url: &str) -> String {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let authority = rest.split('/').next().unwrap_or_default();
-    authority.rsplit_once(':').map_or(authority, |(host, _)| host).to_owned()
+    rest.split('/').next().unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]
@@ -238,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_has_no_port() {
-        assert_eq!(host_of("https://127.0.0.1:8443/x"), "127.0.0.1");
+    fn an_allowed_host_has_its_port() {
+        assert_eq!(authority_of("https://127.0.0.1:8443/x"), "127.0.0.1:8443");
     }
 }

@@ -14,7 +14,7 @@ pub struct EmulatorOptions {
     /// The world that it plays; the built-in one if absent.
     pub scenario: Option<Scenario>,
     /// How many seconds of Azure pass in one second; 1 if absent.
-    pub time_scale: Option<f64>,
+    pub time_scale: Option<u32>,
 }
 
 /// A scenario file of the emulator, by its place or by its text.
@@ -139,7 +139,7 @@ impl Emulator {
         self.admin(reqwest::Method::GET, "jobs", None).await
     }
 
-    /// Replaces the rules that say which request goes wrong, and how.
+    /// Replaces the rules that say which request goes wrong, and how: `{"rules": [...]}`.
     ///
     /// # Errors
     /// If the emulator refuses the rules.
@@ -152,7 +152,7 @@ impl Emulator {
     /// # Errors
     /// If the emulator does not answer.
     pub async fn clear_faults(&self) -> Result<(), TestbedError> {
-        self.set_faults(&serde_json::json!([])).await
+        self.set_faults(&serde_json::json!({"rules": []})).await
     }
 
     /// Moves the emulator's clock forward at once.

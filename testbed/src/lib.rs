@@ -20,6 +20,7 @@ mod controller;
 mod emulator;
 mod error;
 mod kubeconfig;
+pub mod replay;
 
 mod supervise;
 mod supervisor;
