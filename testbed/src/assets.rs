@@ -1,0 +1,220 @@
+//! The binaries of the control plane: built once per machine from their own Go modules, kept in the user's cache.
+
+use crate::{TestbedError, repository};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// The Kubernetes version that `tests/controlplane/go.mod` pins; the API server says it of itself.
+pub const KUBERNETES_VERSION: &str = "1.36.3";
+
+/// File name, Go package and whether the Kubernetes version is linked in.
+const BINARIES: [(&str, &str, bool); 3] = [
+    ("etcd", "go.etcd.io/etcd/server/v3", false),
+    ("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver", true),
+    ("kubectl", "k8s.io/kubernetes/cmd/kubectl", true),
+];
+
+/// Where the binaries are, or will be: `KUBEBUILDER_ASSETS`, else
+/// `${XDG_CACHE_HOME:-~/.cache}/vmrestore/controlplane/<hash of go.mod and go.sum>`.
+///
+/// # Errors
+/// If the home folder is unknown or the Go module cannot be read.
+pub fn folder() -> Result<PathBuf, TestbedError> {
+    match set_variable("KUBEBUILDER_ASSETS") {
+        Some(dir) => Ok(dir),
+        None => Ok(cache()?.join(module_hash(&module())?)),
+    }
+}
+
+/// One of the binaries, if it is there.
+///
+/// # Errors
+/// [`TestbedError::NoControlPlane`] names the command that builds it.
+pub fn binary(name: &str) -> Result<PathBuf, TestbedError> {
+    let path = folder()?.join(name);
+    if path.is_file() { Ok(path) } else { Err(TestbedError::NoControlPlane(path)) }
+}
+
+/// Builds what is missing and says so on standard error; does nothing if all is there. Returns the folder.
+///
+/// The binaries are built in a folder of their own, which takes its final name when it is complete: a run that is
+/// cut off leaves nothing half done, and two runs at once end with one result.
+///
+/// # Errors
+/// If Go is missing or the build fails; Go's own output has been shown by then.
+pub fn build() -> Result<PathBuf, TestbedError> {
+    let place = folder()?;
+    if BINARIES.iter().all(|(name, ..)| place.join(name).is_file()) {
+        return Ok(place);
+    }
+    if set_variable("KUBEBUILDER_ASSETS").is_some() {
+        let wanted = BINARIES.map(|(name, ..)| name).join(", ");
+        return Err(TestbedError::Tool(format!(
+            "KUBEBUILDER_ASSETS is set to {}, which lacks one of {wanted}; complete it or unset the variable",
+            place.display()
+        )));
+    }
+    require_go()?;
+    let parent = cache()?;
+    std::fs::create_dir_all(&parent).map_err(TestbedError::io(format!("create {}", parent.display())))?;
+    let unfinished = tempfile::Builder::new()
+        .prefix(".building-")
+        .tempdir_in(&parent)
+        .map_err(TestbedError::io(format!("create a folder in {}", parent.display())))?;
+    build_into(unfinished.path())?;
+    take_place(unfinished, &place)?;
+    eprintln!("control plane: ready in {}", place.display());
+    Ok(place)
+}
+
+fn build_into(folder: &Path) -> Result<(), TestbedError> {
+    eprintln!(
+        "control plane: building etcd, kube-apiserver and kubectl v{KUBERNETES_VERSION} from source.\n\
+         control plane: this happens once per machine and takes about 10 minutes on 2 cores (2.2 GB of Go's build cache)."
+    );
+    let start = Instant::now();
+    for (number, (name, package, versioned)) in (1..).zip(BINARIES) {
+        eprintln!("control plane: [{number}/{}] {name} ({}) ...", BINARIES.len(), elapsed(start));
+        go_build(&folder.join(name), package, versioned, start)?;
+    }
+    eprintln!("control plane: built in {}", elapsed(start));
+    Ok(())
+}
+
+fn go_build(target: &Path, package: &str, versioned: bool, start: Instant) -> Result<(), TestbedError> {
+    let mut flags = "-s -w".to_owned();
+    if versioned {
+        let mut parts = KUBERNETES_VERSION.split('.');
+        let (major, minor) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        let at = "k8s.io/component-base/version";
+        flags.push_str(&format!(
+            " -X {at}.gitVersion=v{KUBERNETES_VERSION} -X {at}.gitMajor={major} -X {at}.gitMinor={minor}"
+        ));
+    }
+    let mut go = Command::new("go")
+        .args(["build", "-trimpath"])
+        .arg(format!("-ldflags={flags}"))
+        .arg("-o")
+        .arg(target)
+        .arg(package)
+        .current_dir(module())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .map_err(TestbedError::io("start `go build`"))?;
+    let mut last_said = Instant::now();
+    loop {
+        if let Some(status) = go.try_wait().map_err(TestbedError::io("wait for `go build`"))? {
+            return match status.success() {
+                true => Ok(()),
+                false => Err(TestbedError::Tool(format!("`go build {package}` failed ({status}); see the lines above"))),
+            };
+        }
+        if last_said.elapsed() >= Duration::from_secs(30) {
+            eprintln!("control plane:       still compiling {package}, {}", elapsed(start));
+            last_said = Instant::now();
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+/// Gives the finished folder its name; if another run was faster, its result stays.
+fn take_place(finished: tempfile::TempDir, place: &Path) -> Result<(), TestbedError> {
+    match std::fs::rename(finished.path(), place) {
+        Ok(()) => {
+            // The folder lives on under its new name, so there is nothing left to remove.
+            let _ = finished.keep();
+            Ok(())
+        }
+        Err(_) if place.join(BINARIES[0].0).is_file() => Ok(()),
+        Err(source) => Err(TestbedError::Io { what: format!("rename to {}", place.display()), source }),
+    }
+}
+
+fn require_go() -> Result<(), TestbedError> {
+    let missing = || {
+        TestbedError::Tool(
+            "the control plane is built with Go 1.26 or newer, and `go` was not found in PATH; \
+             install it from https://go.dev/dl, or set KUBEBUILDER_ASSETS to a folder with etcd, kube-apiserver and kubectl"
+                .to_owned(),
+        )
+    };
+    let answer = Command::new("go").arg("version").output().map_err(|_| missing())?;
+    if !answer.status.success() {
+        return Err(missing());
+    }
+    let mut out = std::io::stderr();
+    let _ = write!(out, "control plane: {}", String::from_utf8_lossy(&answer.stdout));
+    Ok(())
+}
+
+fn module() -> PathBuf {
+    repository().join("tests/controlplane")
+}
+
+fn cache() -> Result<PathBuf, TestbedError> {
+    let base = set_variable("XDG_CACHE_HOME").or_else(|| Some(set_variable("HOME")?.join(".cache")));
+    let base = base.ok_or_else(|| TestbedError::Tool("neither XDG_CACHE_HOME nor HOME is set".to_owned()))?;
+    Ok(base.join("vmrestore/controlplane"))
+}
+
+/// Changes whenever a module's version does, so that an update builds anew and the old binaries stay usable.
+fn module_hash(module: &Path) -> Result<String, TestbedError> {
+    let mut content = Vec::new();
+    for name in ["go.mod", "go.sum"] {
+        let path = module.join(name);
+        content.extend(std::fs::read(&path).map_err(TestbedError::io(format!("read {}", path.display())))?);
+    }
+    Ok(uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, &content).simple().to_string())
+}
+
+fn set_variable(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+fn elapsed(since: Instant) -> String {
+    let seconds = since.elapsed().as_secs();
+    format!("{} min {:02} s", seconds / 60, seconds % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hash_follows_the_content_of_both_files() {
+        let module = tempfile::tempdir().unwrap();
+        std::fs::write(module.path().join("go.mod"), "module a").unwrap();
+        std::fs::write(module.path().join("go.sum"), "one").unwrap();
+        let before = module_hash(module.path()).unwrap();
+        std::fs::write(module.path().join("go.sum"), "two").unwrap();
+
+        let after = module_hash(module.path()).unwrap();
+
+        assert_ne!(before, after);
+    }
+
+    #[test]
+    fn the_pinned_version_is_the_one_of_go_mod() {
+        let text = std::fs::read_to_string(module().join("go.mod")).unwrap();
+
+        assert!(text.contains(&format!("k8s.io/kubernetes v{KUBERNETES_VERSION}")), "{text}");
+    }
+
+    #[test]
+    fn the_faster_of_two_runs_keeps_its_result() {
+        let parent = tempfile::tempdir().unwrap();
+        let place = parent.path().join("hash");
+        std::fs::create_dir(&place).unwrap();
+        std::fs::write(place.join("etcd"), "first").unwrap();
+        let second = tempfile::tempdir_in(parent.path()).unwrap();
+        std::fs::write(second.path().join("etcd"), "second").unwrap();
+
+        take_place(second, &place).unwrap();
+
+        assert_eq!(std::fs::read_to_string(place.join("etcd")).unwrap(), "first");
+        assert_eq!(std::fs::read_dir(parent.path()).unwrap().count(), 1);
+    }
+}

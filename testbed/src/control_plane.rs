@@ -1,0 +1,407 @@
+//! etcd and kube-apiserver, with RBAC, on free loopback ports.
+
+use crate::kubeconfig::{self, Access, write_private};
+use crate::supervise::ProcessSpec;
+use crate::{Process, Stage, Supervisor, TestbedError, assets, install_crypto_provider, repository};
+use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
+use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
+use kube::api::{Api, ObjectMeta, PostParams};
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+use std::time::Duration;
+use tokio::sync::OnceCell;
+
+/// Starts before giving up, when a port that was free a moment ago is taken by somebody else.
+const START_ATTEMPTS: u32 = 5;
+
+/// Longest wait until the API server is ready: 3 s on an idle machine, more while everything else starts too.
+const READY_WITHIN: Duration = Duration::from_secs(120);
+
+/// Life of the tokens that are handed out; a test run is shorter.
+const TOKEN_SECONDS: i64 = 24 * 3600;
+
+/// A running control plane. Dropping the last handle of its supervisor stops it.
+pub struct ControlPlane {
+    supervisor: Supervisor,
+    etcd: Process,
+    api_server: Process,
+    url: String,
+    ca_pem: String,
+    ca_file: PathBuf,
+    admin_token: String,
+    kubeconfig: PathBuf,
+    installed: OnceCell<()>,
+}
+
+impl ControlPlane {
+    /// Starts etcd and kube-apiserver under a supervisor of their own and returns when the API server is ready.
+    ///
+    /// # Errors
+    /// If the binaries are missing (the message names the command that builds them) or do not come up.
+    pub async fn start() -> Result<Self, TestbedError> {
+        Self::start_under(Supervisor::start()?).await
+    }
+
+    /// The same under a supervisor that the caller has.
+    ///
+    /// # Errors
+    /// As [`ControlPlane::start`].
+    pub async fn start_under(supervisor: Supervisor) -> Result<Self, TestbedError> {
+        install_crypto_provider();
+        let mut attempt = 1;
+        loop {
+            match Self::try_start(&supervisor, attempt).await {
+                Err(TestbedError::Ended { log, .. })
+                    if attempt < START_ATTEMPTS && log.contains("address already in use") =>
+                {
+                    attempt += 1;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn try_start(supervisor: &Supervisor, attempt: u32) -> Result<Self, TestbedError> {
+        let folder = supervisor.folder().join(format!("control-plane-{attempt}"));
+        std::fs::create_dir_all(&folder).map_err(TestbedError::io(format!("create {}", folder.display())))?;
+        let [etcd_port, peer_port, api_port] = free_ports()?;
+        let admin_token = uuid::Uuid::new_v4().to_string();
+        let ca_pem = write_credentials(&folder, &admin_token)?;
+        let url = format!("https://127.0.0.1:{api_port}");
+        let ca_file = folder.join("ca.crt");
+        let kubeconfig = folder.join("admin.kubeconfig");
+        let access =
+            Access { url: &url, ca_file: &ca_file, user: "admin", token: &admin_token, namespace: "default" };
+        kubeconfig::write(&kubeconfig, &access)?;
+
+        let etcd = supervisor.spawn(etcd(&folder, attempt, etcd_port, peer_port)?).await?;
+        let api_server = supervisor.spawn(api_server(&folder, attempt, etcd_port, api_port)?).await?;
+        let plane = Self {
+            supervisor: supervisor.clone(),
+            etcd,
+            api_server,
+            url,
+            ca_pem,
+            ca_file,
+            admin_token,
+            kubeconfig,
+            installed: OnceCell::new(),
+        };
+        let ready = plane.wait_ready().await;
+        if ready.is_err() {
+            let _ = plane.api_server.kill().await;
+            // A taken port of etcd shows in etcd's log, while the API server merely waits.
+            if let Some(exit) = plane.etcd.exit().await? {
+                let log = plane.etcd.log_tail(20);
+                return Err(TestbedError::Ended { name: "etcd".to_owned(), exit: exit.to_string(), log });
+            }
+            let _ = plane.etcd.kill().await;
+        }
+        ready.map(|()| plane)
+    }
+
+    async fn wait_ready(&self) -> Result<(), TestbedError> {
+        let http = self.http()?;
+        let ready = async || {
+            let answer = http.get(format!("{}/readyz", self.url)).bearer_auth(&self.admin_token).send().await.ok()?;
+            answer.status().is_success().then_some(())
+        };
+        // A closure that also looks at etcd: without it the API server would be waited for in vain.
+        let etcd_ended = async || matches!(self.etcd.exit().await, Ok(Some(_)));
+        self.api_server
+            .wait_until("the API server to be ready", READY_WITHIN, async || {
+                if etcd_ended().await { Some(false) } else { ready().await.map(|()| true) }
+            })
+            .await?
+            .then_some(())
+            .ok_or_else(|| TestbedError::Ended {
+                name: "etcd".to_owned(),
+                exit: "before the API server was ready".to_owned(),
+                log: self.etcd.log_tail(20),
+            })
+    }
+
+    fn http(&self) -> Result<reqwest::Client, TestbedError> {
+        let ca = reqwest::Certificate::from_pem(self.ca_pem.as_bytes())
+            .map_err(TestbedError::http("read the API server's CA"))?;
+        reqwest::Client::builder()
+            .tls_certs_only([ca])
+            .no_proxy()
+            .timeout(Duration::from_secs(5))
+            .build()
+            .map_err(TestbedError::http("make an HTTP client"))
+    }
+
+    /// A client that may do everything. It belongs to the runtime that it is made in: make one per test.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime, and if the certificate that this testbed made itself cannot be read.
+    pub fn client(&self) -> kube::Client {
+        let url = self.url.parse().expect("a URL that the testbed wrote");
+        let mut config = kube::Config::new(url);
+        config.root_cert_file = Some(self.ca_file.clone());
+        config.auth_info.token = Some(self.admin_token.clone().into());
+        config.proxy_url = None;
+        kube::Client::try_from(config).expect("a configuration that the testbed wrote")
+    }
+
+    /// The kubeconfig of the admin.
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
+    /// `https://127.0.0.1:PORT`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The CA of the API server, in PEM.
+    pub fn ca_file(&self) -> &Path {
+        &self.ca_file
+    }
+
+    /// The supervisor, to start more processes beside this control plane.
+    pub fn supervisor(&self) -> &Supervisor {
+        &self.supervisor
+    }
+
+    /// Process ids of the supervisor, etcd and kube-apiserver.
+    pub fn pids(&self) -> [u32; 3] {
+        [self.supervisor.pid(), self.etcd.pid(), self.api_server.pid()]
+    }
+
+    /// The API server's process id.
+    pub fn pid(&self) -> u32 {
+        self.api_server.pid()
+    }
+
+    /// Runs kubectl as the admin and returns what it printed, whatever its exit code.
+    ///
+    /// # Errors
+    /// If kubectl is missing or cannot be started.
+    pub async fn kubectl(&self, args: &[&str]) -> Result<Output, TestbedError> {
+        kubectl(&self.kubeconfig, self.supervisor.folder(), args).await
+    }
+
+    /// The same, for a command that has to succeed; returns its standard output.
+    ///
+    /// # Errors
+    /// [`TestbedError::Kubectl`] with what it printed on standard error.
+    pub async fn kubectl_ok(&self, args: &[&str]) -> Result<String, TestbedError> {
+        let output = self.kubectl(args).await?;
+        if output.status.success() {
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        }
+        Err(TestbedError::Kubectl {
+            command: args.join(" "),
+            stderr: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+        })
+    }
+
+    /// `kubectl apply -f` of a file or a folder; returns what kubectl printed.
+    ///
+    /// # Errors
+    /// If the API server refuses something; the message is its own.
+    pub async fn apply(&self, path: impl AsRef<Path>) -> Result<String, TestbedError> {
+        let path = path.as_ref().display().to_string();
+        self.kubectl_ok(&["apply", "-f", &path]).await
+    }
+
+    /// `kubectl apply` of a text with one or more YAML documents.
+    ///
+    /// # Errors
+    /// As [`ControlPlane::apply`].
+    pub async fn apply_text(&self, text: &str) -> Result<String, TestbedError> {
+        let file = self.supervisor.folder().join(format!("apply-{}.yaml", uuid::Uuid::new_v4().simple()));
+        write_private(&file, text)?;
+        let applied = self.apply(&file).await;
+        let _ = std::fs::remove_file(&file);
+        applied
+    }
+
+    /// Installs the CRDs of `crds/` and the namespace and roles of `deploy/`, once per control plane.
+    ///
+    /// # Errors
+    /// If the API server refuses one of them, or does not serve a CRD within a minute.
+    pub async fn install(&self) -> Result<(), TestbedError> {
+        self.installed
+            .get_or_try_init(async || {
+                self.apply(repository().join("crds")).await?;
+                self.apply(repository().join("deploy/namespace.yaml")).await?;
+                self.apply(repository().join("deploy/rbac.yaml")).await?;
+                self.kubectl_ok(&["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"]).await?;
+                Ok(())
+            })
+            .await
+            .copied()
+    }
+
+    /// A kubeconfig with a fresh token of that ServiceAccount, which is made if it is missing.
+    ///
+    /// # Errors
+    /// If the API server refuses the token.
+    pub async fn kubeconfig_for_service_account(&self, namespace: &str, name: &str) -> Result<PathBuf, TestbedError> {
+        let accounts: Api<ServiceAccount> = Api::namespaced(self.client(), namespace);
+        let account = ServiceAccount {
+            metadata: ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() },
+            ..ServiceAccount::default()
+        };
+        let what = format!("make ServiceAccount {namespace}/{name}");
+        already_there(accounts.create(&PostParams::default(), &account).await)
+            .map_err(TestbedError::kubernetes(what))?;
+
+        let request = TokenRequest {
+            spec: TokenRequestSpec {
+                audiences: Vec::new(),
+                expiration_seconds: Some(TOKEN_SECONDS),
+                bound_object_ref: None,
+            },
+            ..TokenRequest::default()
+        };
+        let answer = accounts
+            .create_token_request(name, &PostParams::default(), &request)
+            .await
+            .map_err(TestbedError::kubernetes(format!("request a token of ServiceAccount {namespace}/{name}")))?;
+        let token = answer.status.map(|status| status.token).unwrap_or_default();
+        let path = self.supervisor.folder().join(format!(
+            "{namespace}-{name}-{}.kubeconfig",
+            uuid::Uuid::new_v4().simple()
+        ));
+        let access = Access { url: &self.url, ca_file: &self.ca_file, user: name, token: &token, namespace };
+        kubeconfig::write(&path, &access)?;
+        Ok(path)
+    }
+
+    /// Makes a namespace whose name starts with `prefix` and that nobody else uses.
+    ///
+    /// # Errors
+    /// If the API server refuses it.
+    pub async fn namespace(&self, prefix: &str) -> Result<String, TestbedError> {
+        let unique = uuid::Uuid::new_v4().simple().to_string();
+        let name = format!("{prefix}-{}", &unique[..8]);
+        let namespace = Namespace {
+            metadata: ObjectMeta { name: Some(name.clone()), ..ObjectMeta::default() },
+            ..Namespace::default()
+        };
+        Api::<Namespace>::all(self.client())
+            .create(&PostParams::default(), &namespace)
+            .await
+            .map_err(TestbedError::kubernetes(format!("make namespace {name}")))?;
+        Ok(name)
+    }
+
+    /// Stops everything of this control plane's supervisor in order and removes its folder.
+    pub async fn stop(self) {
+        self.supervisor.stop().await;
+    }
+}
+
+/// Runs kubectl with a kubeconfig; its discovery cache lies in `folder`.
+pub(crate) async fn kubectl(kubeconfig: &Path, folder: &Path, args: &[&str]) -> Result<Output, TestbedError> {
+    tokio::process::Command::new(assets::binary("kubectl")?)
+        .args(args)
+        .env("KUBECONFIG", kubeconfig)
+        .env("KUBECACHEDIR", folder.join("kubectl-cache"))
+        .stdin(std::process::Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await
+        .map_err(TestbedError::io("run kubectl"))
+}
+
+fn already_there<T>(result: kube::Result<T>) -> kube::Result<()> {
+    match result {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Ports that were free a moment ago. All are held while they are chosen, so that they differ.
+pub(crate) fn free_ports<const N: usize>() -> Result<[u16; N], TestbedError> {
+    let mut ports = [0; N];
+    let mut held = Vec::with_capacity(N);
+    for port in &mut ports {
+        let listener = TcpListener::bind("127.0.0.1:0").map_err(TestbedError::io("find a free port"))?;
+        *port = listener.local_addr().map_err(TestbedError::io("find a free port"))?.port();
+        held.push(listener);
+    }
+    Ok(ports)
+}
+
+/// Writes the CA, the server's certificate, the key that signs ServiceAccount tokens, and the admin's token.
+/// Returns the CA in PEM.
+fn write_credentials(folder: &Path, admin_token: &str) -> Result<String, TestbedError> {
+    let failed = |error: rcgen::Error| TestbedError::Unreadable(format!("make a certificate: {error}"));
+    let mut ca = rcgen::CertificateParams::new(Vec::new()).map_err(failed)?;
+    ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    ca.distinguished_name.push(rcgen::DnType::CommonName, "vmrestore testbed CA");
+    let ca = rcgen::CertifiedIssuer::self_signed(ca, rcgen::KeyPair::generate().map_err(failed)?).map_err(failed)?;
+    let server_key = rcgen::KeyPair::generate().map_err(failed)?;
+    let names = ["127.0.0.1", "localhost", "kubernetes.default.svc"].map(str::to_owned);
+    let mut server = rcgen::CertificateParams::new(names.to_vec()).map_err(failed)?;
+    server.distinguished_name.push(rcgen::DnType::CommonName, "kube-apiserver");
+    let server = server.signed_by(&server_key, &ca).map_err(failed)?;
+    let account_key = rcgen::KeyPair::generate().map_err(failed)?;
+
+    let ca_pem = ca.as_ref().pem();
+    write_private(&folder.join("ca.crt"), &ca_pem)?;
+    write_private(&folder.join("apiserver.crt"), &server.pem())?;
+    write_private(&folder.join("apiserver.key"), &server_key.serialize_pem())?;
+    write_private(&folder.join("sa.key"), &account_key.serialize_pem())?;
+    write_private(&folder.join("sa.pub"), &account_key.public_key_pem())?;
+    write_private(&folder.join("tokens.csv"), &format!("{admin_token},admin,admin,system:masters\n"))?;
+    Ok(ca_pem)
+}
+
+fn etcd(folder: &Path, attempt: u32, port: u16, peer_port: u16) -> Result<ProcessSpec, TestbedError> {
+    let url = format!("http://127.0.0.1:{port}");
+    let args = [
+        format!("--data-dir={}", folder.join("etcd").display()),
+        format!("--listen-client-urls={url}"),
+        format!("--advertise-client-urls={url}"),
+        format!("--listen-peer-urls=http://127.0.0.1:{peer_port}"),
+        "--unsafe-no-fsync".to_owned(),
+        "--log-level=warn".to_owned(),
+    ];
+    Ok(ProcessSpec {
+        name: format!("etcd-{attempt}"),
+        stage: Stage::Etcd,
+        program: assets::binary("etcd")?,
+        args: args.to_vec(),
+        env: BTreeMap::new(),
+        log: folder.join("etcd.log"),
+    })
+}
+
+fn api_server(folder: &Path, attempt: u32, etcd_port: u16, port: u16) -> Result<ProcessSpec, TestbedError> {
+    let file = |name: &str| folder.join(name).display().to_string();
+    let args = [
+        format!("--etcd-servers=http://127.0.0.1:{etcd_port}"),
+        "--bind-address=127.0.0.1".to_owned(),
+        "--advertise-address=127.0.0.1".to_owned(),
+        format!("--secure-port={port}"),
+        format!("--cert-dir={}", file("certs")),
+        format!("--tls-cert-file={}", file("apiserver.crt")),
+        format!("--tls-private-key-file={}", file("apiserver.key")),
+        format!("--service-account-key-file={}", file("sa.pub")),
+        format!("--service-account-signing-key-file={}", file("sa.key")),
+        "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
+        format!("--token-auth-file={}", file("tokens.csv")),
+        "--authorization-mode=RBAC".to_owned(),
+        "--service-cluster-ip-range=10.0.0.0/24".to_owned(),
+        "--endpoint-reconciler-type=none".to_owned(),
+        "--allow-privileged=true".to_owned(),
+        "--shutdown-delay-duration=0s".to_owned(),
+    ];
+    Ok(ProcessSpec {
+        name: format!("kube-apiserver-{attempt}"),
+        stage: Stage::ApiServer,
+        program: assets::binary("kube-apiserver")?,
+        args: args.to_vec(),
+        env: BTreeMap::new(),
+        log: folder.join("kube-apiserver.log"),
+    })
+}

@@ -1,0 +1,4 @@
+//! The integration tests: one binary, one real control plane, a namespace for each test.
+
+mod control_plane;
+mod support;
