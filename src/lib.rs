@@ -18,6 +18,7 @@
 //! `rustls`, `tokio`.
 
 pub mod api;
+pub mod app;
 pub mod azure;
 pub mod controller;
 pub mod process;

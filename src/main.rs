@@ -3,11 +3,9 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use vmrestore::process::admin::{Admin, Readiness};
 use vmrestore::process::args::{Arguments, Command, RunArguments};
-use vmrestore::process::metrics::Metrics;
-use vmrestore::process::shutdown::Shutdown;
-use vmrestore::process::{one_line, telemetry, tls};
+use vmrestore::process::{one_line, output, telemetry, tls};
+use vmrestore::{api, app};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -15,7 +13,10 @@ fn main() -> ExitCode {
     tls::install_provider();
     let result = match Arguments::parse().command {
         Command::Run(arguments) => run(arguments),
-        Command::Crds(_) => Err("cannot print the CustomResourceDefinitions: none yet".into()),
+        Command::Crds(arguments) => {
+            output::print_or_write(&api::crd_yaml(), arguments.out.as_deref())
+                .map_err(Failure::from)
+        }
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -28,17 +29,8 @@ fn main() -> ExitCode {
 
 fn run(arguments: RunArguments) -> Result<(), Failure> {
     telemetry::start(arguments.log_format)?;
-    tokio::runtime::Builder::new_multi_thread()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
-        .build()?
-        .block_on(serve(arguments))
-}
-
-async fn serve(arguments: RunArguments) -> Result<(), Failure> {
-    let (_trigger, shutdown) = Shutdown::on_signals()?;
-    let admin = Admin::bind(arguments.listen).await?;
-    let readiness = Readiness::awaiting(["CustomResourceDefinitions", "watch"]);
-    let until = async move { shutdown.requested().await };
-    admin.serve(Metrics::new(), readiness, until).await?;
-    Ok(())
+        .build()?;
+    Ok(runtime.block_on(app::run(arguments))?)
 }

@@ -148,6 +148,10 @@ pub struct RunArguments {
     #[arg(long, env = "VMRESTORE_TIME_SCALE", value_name = "FACTOR", default_value_t = 1,
           hide = true, value_parser = clap::value_parser!(u32).range(1..=3600))]
     pub time_scale: u32,
+
+    /// For tests: the instant at which the faster clock and the real one agree; default: the start
+    #[arg(long, env = "VMRESTORE_TIME_ORIGIN", value_name = "TIME", hide = true)]
+    pub time_origin: Option<jiff::Timestamp>,
 }
 
 /// `vmrestore-controller crds`.
@@ -179,6 +183,19 @@ impl AllowedHost {
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let is_its_port = |only| only == port.unwrap_or(default_port);
         self.host.eq_ignore_ascii_case(host) && self.port.is_none_or(is_its_port)
+    }
+}
+
+impl std::fmt::Display for AllowedHost {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let host = &self.host;
+        let bracket = if host.contains(':') {
+            ("[", "]")
+        } else {
+            ("", "")
+        };
+        write!(f, "{}{host}{}", bracket.0, bracket.1)?;
+        self.port.map_or(Ok(()), |port| write!(f, ":{port}"))
     }
 }
 
