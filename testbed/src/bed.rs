@@ -32,6 +32,7 @@ impl Testbed {
         supervisor.stop().await;
     }
 
+<<<<<<< HEAD
     /// YAML of a Secret, a vault object that reaches the emulator with it, both in `namespace`.
     pub fn vault_yaml(
         &self,
@@ -40,6 +41,10 @@ impl Testbed {
         resource_group: &str,
         vault: &str,
     ) -> String {
+=======
+    /// YAML of a Secret and a vault object that reaches the emulator with it, both in `namespace`.
+    pub fn vault_yaml(&self, namespace: &str, name: &str, resource_group: &str, vault: &str) -> String {
+>>>>>>> testbed
         let ready = self.emulator.ready();
         vault_yaml(&VaultYaml {
             namespace,
@@ -60,22 +65,23 @@ impl TestbedBuilder {
     /// One clock for the emulator and the controller: `scale` seconds pass in one.
     #[must_use]
     pub fn time_scale(mut self, scale: u32) -> Self {
-        self.emulator.time_scale = Some(scale);
-        self.controller.time_scale = Some(scale);
+        let origin = jiff::Timestamp::now();
+        (self.emulator.time_scale, self.emulator.time_origin) = (Some(scale), Some(origin));
+        (self.controller.time_scale, self.controller.time_origin) = (Some(scale), Some(origin));
         self
     }
 
-    /// What the emulator plays.
+    /// What the emulator plays; the built-in scenario if not said.
     #[must_use]
-    pub fn emulator(mut self, options: EmulatorOptions) -> Self {
-        self.emulator = options;
+    pub fn scenario(mut self, scenario: crate::Scenario) -> Self {
+        self.emulator.scenario = Some(scenario);
         self
     }
 
-    /// How the controller is started; the emulator's host and CA are added.
+    /// Changes how the controller is started; the emulator's host and CA are added.
     #[must_use]
-    pub fn controller(mut self, options: ControllerOptions) -> Self {
-        self.controller = options;
+    pub fn controller(mut self, change: impl FnOnce(&mut ControllerOptions)) -> Self {
+        change(&mut self.controller);
         self
     }
 

@@ -28,6 +28,9 @@ pub struct ControllerOptions {
     pub azure_ca_file: Option<PathBuf>,
     /// How many seconds of the controller's clock pass in one second.
     pub time_scale: Option<u32>,
+    /// When the faster clock and the real one agreed: with it, a controller that is started again goes on with the
+    /// time of the one before.
+    pub time_origin: Option<jiff::Timestamp>,
     /// Another kubeconfig than that of its own ServiceAccount.
     pub kubeconfig: Option<PathBuf>,
     /// More arguments of `run`.
@@ -249,13 +252,15 @@ fn spec(
             .map(|scale| format!("--time-scale={scale}")),
     );
     args.extend(options.args);
+    let mut env = options.env;
+    env.extend(options.time_origin.map(|origin| ("VMRESTORE_TIME_ORIGIN".to_owned(), origin.to_string())));
     Ok(ProcessSpec {
         log: supervisor.folder().join(format!("{name}.log")),
         name,
         stage: Stage::Controller,
         program: binaries::find("vmrestore-controller")?,
         args,
-        env: options.env,
+        env,
     })
 }
 

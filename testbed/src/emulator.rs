@@ -15,6 +15,8 @@ pub struct EmulatorOptions {
     pub scenario: Option<Scenario>,
     /// How many seconds of Azure pass in one second; 1 if absent.
     pub time_scale: Option<u32>,
+    /// When the faster clock and the real one agreed; the start if absent.
+    pub time_origin: Option<jiff::Timestamp>,
 }
 
 /// A scenario file of the emulator, by its place or by its text.
@@ -85,11 +87,16 @@ impl Emulator {
             format!("--state-dir={}", folder.join("state").display()),
         ];
         args.extend(scenario.map(|path| format!("--scenario={}", path.display())));
+<<<<<<< HEAD
         args.extend(
             options
                 .time_scale
                 .map(|scale| format!("--time-scale={scale}")),
         );
+=======
+        args.extend(options.time_scale.map(|scale| format!("--time-scale={scale}")));
+        args.extend(options.time_origin.map(|origin| format!("--time-origin={origin}")));
+>>>>>>> testbed
 
         let spec = ProcessSpec {
             name,
@@ -179,10 +186,44 @@ impl Emulator {
     /// # Errors
     /// If the emulator does not answer.
     pub async fn advance_clock(&self, by: Duration) -> Result<(), TestbedError> {
+<<<<<<< HEAD
         let body = serde_json::json!({"advanceSeconds": by.as_secs_f64()});
         self.admin(reqwest::Method::PUT, "clock", Some(&body))
             .await
             .map(drop)
+=======
+        let body = serde_json::json!({"advance": format!("PT{}S", by.as_secs_f64())});
+        self.admin(reqwest::Method::PUT, "clock", Some(&body)).await.map(drop)
+>>>>>>> testbed
+    }
+
+    /// Changes how a restore goes on that was accepted already, by its job or operation: `{"outcome": "failed"}`.
+    ///
+    /// # Errors
+    /// If the emulator does not know it.
+    pub async fn set_behaviour(&self, job: &str, behaviour: &Value) -> Result<(), TestbedError> {
+        self.admin(reqwest::Method::PUT, &format!("jobs/{job}/behaviour"), Some(behaviour)).await.map(drop)
+    }
+
+    /// Changes parts of the world that the emulator plays, by a JSON merge patch.
+    ///
+    /// # Errors
+    /// If the emulator refuses the result.
+    pub async fn patch_scenario(&self, patch: &Value) -> Result<(), TestbedError> {
+        self.admin(reqwest::Method::PATCH, "scenario", Some(patch)).await.map(drop)
+    }
+
+    /// The restores that the emulator has accepted, in order: ledger entries that made a job.
+    ///
+    /// # Errors
+    /// If the emulator does not answer.
+    pub async fn accepted_restores(&self) -> Result<Vec<Value>, TestbedError> {
+        let ledger = self.ledger().await?;
+        let entries = ledger["entries"].as_array().cloned().unwrap_or_default();
+        let accepted = |entry: &Value| {
+            entry["operation"] == "TriggerRestore" && entry.pointer("/caused/jobId").is_some_and(Value::is_string)
+        };
+        Ok(entries.into_iter().filter(accepted).collect())
     }
 
     /// Replaces the world that the emulator plays.

@@ -16,6 +16,7 @@ mod bed;
 mod binaries;
 mod control_plane;
 mod controller;
+pub mod demo;
 
 mod emulator;
 mod error;

@@ -1,7 +1,10 @@
 //! `testbed`: the command line of the testbed.
 
 use clap::{Parser, Subcommand};
+use jiff::SignedDuration;
+use std::path::PathBuf;
 use std::process::ExitCode;
+use testbed::replay::Settings;
 
 /// A real Kubernetes control plane, the Azure emulator and the controller, on loopback.
 #[derive(Parser)]
@@ -21,9 +24,32 @@ enum Command {
     },
     /// Keep a control plane running until Ctrl-C, without emulator and controller
     Serve,
+    /// Restore two VMs while somebody watches, kill the controller in between, and show what Azure saw
+    Demo,
+    /// Keep a cluster, an Azure and the controller running until Ctrl-C
+    Playground,
+    /// Play recorded answers of Azure to the controller and compare where it ends
+    Replay(ReplayArguments),
     /// Internal: own the processes of a testbed until standard input ends
     #[command(hide = true)]
     Supervise,
+}
+
+#[derive(clap::Args)]
+struct ReplayArguments {
+    /// Folder with recordings, one JSON file for each scenario
+    #[arg(long, env = "AZURE_RECORDINGS_DIR", value_name = "DIR")]
+    recordings: PathBuf,
+    /// Only recordings whose name starts so; may be given several times
+    #[arg(long = "scenario", value_name = "NAME")]
+    scenarios: Vec<String>,
+    /// How many seconds of the recording pass in one
+    #[arg(long, value_name = "N", default_value_t = Settings::default().time_scale,
+          value_parser = clap::value_parser!(u32).range(1..=600))]
+    time_scale: u32,
+    /// Cut longer pauses between two recorded reads of a job to this many seconds of the recording
+    #[arg(long, value_name = "SECONDS", default_value_t = Settings::default().longest_pause.as_secs())]
+    longest_pause: i64,
 }
 
 fn main() -> ExitCode {
@@ -32,6 +58,9 @@ fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Controlplane { print } => controlplane(print),
         Command::Serve => block_on(serve()),
+        Command::Demo => block_on(demo()),
+        Command::Playground => block_on(playground()),
+        Command::Replay(arguments) => block_on(replay(arguments)),
         Command::Supervise => return supervise(),
     };
     result.unwrap_or_else(|error| {
@@ -59,6 +88,39 @@ async fn serve() -> Result<ExitCode, testbed::TestbedError> {
     let _ = tokio::signal::ctrl_c().await;
     plane.stop().await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Ctrl-C ends the demo; the supervisor then stops what runs.
+async fn demo() -> Result<ExitCode, testbed::TestbedError> {
+    Ok(exit_code(testbed::demo::demo().await?))
+}
+
+async fn playground() -> Result<ExitCode, testbed::TestbedError> {
+    testbed::demo::playground().await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn replay(arguments: ReplayArguments) -> Result<ExitCode, testbed::TestbedError> {
+    let settings = Settings {
+        time_scale: arguments.time_scale,
+        longest_pause: SignedDuration::from_secs(arguments.longest_pause.max(1)),
+        ..Settings::default()
+    };
+    println!(
+        "playing {}: {} seconds in one, pauses cut to {} s",
+        arguments.recordings.display(),
+        settings.time_scale,
+        settings.longest_pause.as_secs()
+    );
+    let show = |outcome: &testbed::replay::Outcome| outcome.lines().iter().for_each(|line| println!("{line}"));
+    let outcomes = testbed::replay::run_all(&arguments.recordings, &arguments.scenarios, &settings, show).await?;
+    let good = outcomes.iter().filter(|outcome| outcome.is_good()).count();
+    println!("{good} of {} as recorded", outcomes.len());
+    Ok(exit_code(good == outcomes.len()))
+}
+
+fn exit_code(good: bool) -> ExitCode {
+    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn block_on(

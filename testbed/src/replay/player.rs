@@ -491,3 +491,146 @@ fn error(status: u16, code: &str, message: &str) -> Given {
         body: Some(json!({"error": {"code": code, "message": message}})),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::replay::recording::{Request, Response};
+
+    const VAULT: &str = "/Subscriptions/s/resourceGroups/g/providers/Microsoft.RecoveryServices/vaults/v";
+    const ITEM: &str = "backupFabrics/Azure/protectionContainers/IaasVMContainer%3Biaasvmcontainerv2%3Bg%3Bvm/protectedItems/VM%3Biaasvmcontainerv2%3Bg%3Bvm";
+    const MINUTE: SignedDuration = SignedDuration::from_secs(60);
+
+    fn exchange(method: &str, path: &str, status: u16, date: &str, body: Value) -> Exchange {
+        let mut headers = BTreeMap::from([("date".to_owned(), Value::from(date))]);
+        if method == "POST" {
+            let url = format!("https://management.azure.com{VAULT}/{ITEM}/operationsStatus/op?api-version=2016-12-01");
+            headers.insert("azure-asyncoperation".to_owned(), url.into());
+        }
+        Exchange {
+            request: Request {
+                method: method.to_owned(),
+                url: format!("https://management.azure.com{VAULT}/{path}?api-version=2016-12-01"),
+                body: (method == "POST").then(|| json!({"properties": {"recoveryPointId": "1",
+                    "recoveryType": "RestoreDisks", "region": "westus",
+                    "sourceResourceId": "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/vm"}})),
+            },
+            response: Response { status, headers, body: (!body.is_null()).then_some(body) },
+        }
+    }
+
+    fn job(status: &str) -> Value {
+        json!({"name": "j", "properties": {"operation": "Restore", "status": status, "activityId": "recorded",
+            "extendedInfo": {"tasksList": []}}})
+    }
+
+    /// A restore whose operation fails to be read once, and whose job is read twice with an error between.
+    fn player() -> Player {
+        let operation = json!({"name": "op", "status": "Succeeded", "properties": {"jobId": "j"}});
+        let unwell = json!({"error": {"code": "InternalServerError", "message": "m"}});
+        let exchanges = vec![
+            exchange("POST", &format!("{ITEM}/recoveryPoints/1/restore"), 202, "Thu, 19 Oct 2017 07:00:00 GMT", Value::Null),
+            exchange("GET", &format!("{ITEM}/operationsStatus/op"), 500, "Thu, 19 Oct 2017 07:00:01 GMT", unwell.clone()),
+            exchange("GET", &format!("{ITEM}/operationsStatus/op"), 200, "Thu, 19 Oct 2017 07:00:02 GMT", operation),
+            exchange("GET", "backupJobs/j", 200, "Thu, 19 Oct 2017 07:00:03 GMT", job("InProgress")),
+            exchange("GET", "backupJobs/j", 500, "Thu, 19 Oct 2017 08:00:00 GMT", unwell),
+            exchange("GET", "backupJobs/j", 200, "Thu, 19 Oct 2017 09:00:00 GMT", job("Completed")),
+        ];
+        let recording = Recording { scenario: "test".to_owned(), exchanges };
+        let restore = recording.restore().unwrap();
+        Player::new(recording, restore, MINUTE)
+    }
+
+    fn ask(player: &mut Player, method: &str, path: &str, after_seconds: i64) -> Given {
+        let asked = Asked {
+            method: method.to_owned(),
+            target: format!("{}/{path}?api-version=2024-04-01", VAULT.to_lowercase()),
+            client_request_id: Some("ours".to_owned()),
+            body: None,
+        };
+        player.answer(&asked, SignedDuration::from_secs(after_seconds))
+    }
+
+    fn trigger(player: &mut Player) -> Given {
+        ask(player, "POST", &format!("{ITEM}/recoveryPoints/1/restore"), 0)
+    }
+
+    #[test]
+    fn the_ids_of_the_restore_are_found() {
+        let player = player();
+
+        let restore = player.restore();
+
+        assert_eq!((restore.operation.as_deref(), restore.job.as_deref()), (Some("op"), Some("j")));
+        assert_eq!(restore.item, "VM;iaasvmcontainerv2;g;vm");
+        assert_eq!(restore.vault.name, "v");
+    }
+
+    #[test]
+    fn a_recorded_error_is_given_once_on_either_path_of_the_operation() {
+        let mut player = player();
+        trigger(&mut player);
+
+        let first = ask(&mut player, "GET", "backupOperations/op", 1);
+        let second = ask(&mut player, "GET", &format!("{ITEM}/operationsStatus/op"), 1);
+
+        assert_eq!((first.status, second.status), (500, 200));
+        assert_eq!(player.report.played_errors, ["500 InternalServerError"]);
+    }
+
+    #[test]
+    fn the_job_is_listed_only_after_the_restore_and_shows_the_id_that_was_sent() {
+        let mut player = player();
+        let before = ask(&mut player, "GET", "backupJobs", 0);
+        trigger(&mut player);
+
+        let after = ask(&mut player, "GET", "backupJobs", 1).body.unwrap();
+
+        assert_eq!(before.body.unwrap()["value"], json!([]));
+        assert_eq!(after["value"][0]["properties"]["activityId"], "ours");
+        assert!(after["value"][0]["properties"].get("extendedInfo").is_none());
+    }
+
+    #[test]
+    fn the_job_follows_the_time_with_pauses_cut_and_errors_in_between() {
+        let mut player = player();
+        trigger(&mut player);
+
+        let early = ask(&mut player, "GET", "backupJobs/j", 5);
+        let late = ask(&mut player, "GET", "backupJobs/j", 130);
+        let last = ask(&mut player, "GET", "backupJobs/j", 130);
+
+        assert_eq!(early.body.unwrap()["properties"]["status"], "InProgress");
+        assert_eq!(late.status, 500);
+        assert_eq!(last.body.unwrap()["properties"]["status"], "Completed");
+    }
+
+    #[test]
+    fn a_second_restore_and_any_other_write_fail() {
+        let mut player = player();
+        let first = trigger(&mut player);
+
+        let second = trigger(&mut player);
+        let other = ask(&mut player, "POST", "backupJobs/j/cancel", 1);
+
+        assert_eq!((first.status, second.status, other.status), (202, 400, 400));
+        assert_eq!(player.report.unrecorded_writes.len(), 2);
+    }
+
+    #[test]
+    fn reads_that_nobody_recorded_are_made_up_and_listed() {
+        let mut player = player();
+
+        let vault = ask(&mut player, "GET", "", 0);
+        let items = ask(&mut player, "GET", "backupProtectedItems", 0);
+        let point = ask(&mut player, "GET", &format!("{ITEM}/recoveryPoints/1"), 0);
+        let unknown = ask(&mut player, "GET", "backupPolicies/p", 0);
+
+        assert_eq!(vault.body.unwrap()["location"], "westus");
+        assert_eq!(items.body.unwrap()["value"][0]["name"], "VM;iaasvmcontainerv2;g;vm");
+        assert_eq!(point.body.unwrap()["name"], "1");
+        assert_eq!(unknown.status, 404);
+        let made_up: Vec<&str> = player.report.made_up.iter().copied().collect();
+        assert_eq!(made_up, ["protected items", "recovery point", "vault"]);
+    }
+}

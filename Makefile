@@ -1,0 +1,69 @@
+# Everything that one does with this repository. `make` alone says what there is.
+#
+# Needed: Rust by rustup (rust-toolchain.toml names the version), Go 1.26 or newer, make.
+
+CARGO ?= cargo
+RECORDINGS ?= $(AZURE_RECORDINGS_DIR)
+
+.DEFAULT_GOAL := help
+.PHONY: help build build-release controlplane demo playground test fmt lint unit integration replay doc crds clean cargo-is-there
+
+help: ## Show this list
+	@echo "vmrestore: restores Azure VMs from Azure Backup, declared as Kubernetes resources"
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "New here? \`make demo\` shows a whole restore. The first time it builds a Kubernetes control plane (10 minutes)."
+
+demo: controlplane build ## Watch a restore from the first YAML to the last status, in about a minute
+	@target/debug/testbed demo
+
+playground: controlplane build ## The same world, left running for your own YAML, until Ctrl-C
+	@target/debug/testbed playground
+
+test: ## Everything that has to pass: format, lint, all tests, documents
+	@$(MAKE) --no-print-directory fmt
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory controlplane
+	@$(MAKE) --no-print-directory build
+	$(CARGO) test --locked --workspace
+	@$(MAKE) --no-print-directory doc
+
+build: cargo-is-there ## Build all binaries into target/debug
+	$(CARGO) build --locked --workspace --bins
+
+build-release: cargo-is-there ## Build the controller as its image contains it
+	$(CARGO) build --release --locked --bin vmrestore-controller
+
+controlplane: cargo-is-there ## Build etcd, kube-apiserver and kubectl into your cache, once per machine
+	@$(CARGO) run --locked --quiet -p testbed -- controlplane
+
+fmt: cargo-is-there ## Check the format (`cargo fmt --all` sets it right)
+	$(CARGO) fmt --all --check
+
+lint: cargo-is-there ## Check with clippy; every warning is an error
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+
+unit: cargo-is-there ## Unit and property tests, and the tests of the house: no cluster, seconds
+	$(CARGO) test --locked --workspace --lib --bins
+	$(CARGO) test --locked --test house
+
+integration: controlplane build ## Tests on a real API server
+	$(CARGO) test --locked --test it
+
+replay: controlplane build ## Play recorded answers of Azure to the controller: make replay RECORDINGS=DIR
+	@test -n "$(RECORDINGS)" || { echo "make replay needs a folder with recordings: make replay RECORDINGS=DIR" >&2; exit 2; }
+	@target/debug/testbed replay --recordings "$(RECORDINGS)" $(REPLAY_FLAGS)
+
+doc: cargo-is-there ## Build the documentation of the code; a broken link is an error
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --workspace
+
+crds: cargo-is-there ## Generate crds/ again from the types in src/api
+	$(CARGO) run --locked --bin vmrestore-controller -- crds --out crds
+
+clean: ## Remove what was built here (the control plane stays in your cache)
+	$(CARGO) clean
+
+cargo-is-there:
+	@command -v $(CARGO) >/dev/null || { echo "cargo was not found: install Rust with rustup, https://rustup.rs" >&2; exit 1; }
+	@command -v cc >/dev/null || { echo "cc was not found: Rust needs a C compiler to link, for example the package gcc" >&2; exit 1; }
