@@ -119,6 +119,8 @@ reasons! {
     Throttled: Working,
     /// Azure, or the way to it, does not answer as it should; the controller tries again.
     AzureUnavailable: Working,
+    /// Another operation holds the protected item; the controller tries again.
+    ItemBusy: Working,
     /// The object is being deleted, but has to wait until its restore is decided.
     DeletionWaits: Working,
     // ---- a person must act
@@ -140,8 +142,8 @@ reasons! {
     PermissionDenied: Blocked,
     /// The vault does not exist in Azure.
     AzureVaultNotFound: Blocked,
-    /// Azure knows none of the API versions that the controller may use.
-    ApiVersionRefused: Blocked,
+    /// Azure refuses what the controller asks; its code and text are in the message.
+    AzureRefused: Blocked,
     /// The vault protects no such virtual machine.
     VirtualMachineNotProtected: Blocked,
     /// The machine has no recovery point that can be restored.
@@ -150,8 +152,6 @@ reasons! {
     RecoveryPointNotFound: Blocked,
     /// The named recovery point exists, but cannot be restored.
     RecoveryPointUnusable: Blocked,
-    /// The spec says something that this version of the controller cannot carry out.
-    InvalidSpec: Blocked,
     /// It cannot be known whether Azure started the restore, and guessing is not safe.
     TriggerOutcomeUnknown: Blocked,
     /// The stored status cannot be understood.

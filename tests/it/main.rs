@@ -1,4 +1,5 @@
 //! The integration tests: one binary, one real control plane, a namespace for each test.
 
+mod admission;
 mod control_plane;
 mod support;

@@ -19,7 +19,7 @@ pub struct VmRestoreStatus {
     /// metadata.generation that this status is about; -1 until the controller has seen the object.
     #[serde(default = "not_observed")]
     pub observed_generation: i64,
-    /// How far the run is: Pending, Triggering, Accepted, Running or Blocked, and at the end Succeeded, PartiallySucceeded, Failed or Cancelled.
+    /// How far the run is: Pending, Triggering, Accepted, Running, Cancelling or Blocked, and at the end Succeeded, PartiallySucceeded, Failed or Cancelled.
     #[serde(default)]
     #[schemars(with = "String")]
     pub phase: Phase,
@@ -41,6 +41,9 @@ pub struct VmRestoreStatus {
     /// The machine as the vault knows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub protected_item: Option<ProtectedItem>,
+    /// Azure region that the restore runs in: that of the vault.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
     /// The chosen recovery point, and why this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovery_point: Option<SelectedRecoveryPoint>,
@@ -89,6 +92,7 @@ impl Default for VmRestoreStatus {
             vault_id: None,
             virtual_machine_name: None,
             protected_item: None,
+            region: None,
             recovery_point: None,
             attempts: Vec::new(),
             operation: None,
@@ -114,6 +118,8 @@ pub enum Phase {
     Accepted,
     /// The job is known and has not ended.
     Running,
+    /// The job is being cancelled.
+    Cancelling,
     /// A person must act; the message says what to do.
     Blocked,
     /// Azure restored everything that was asked for.
@@ -134,6 +140,7 @@ impl Phase {
             Self::Triggering => "Triggering",
             Self::Accepted => "Accepted",
             Self::Running => "Running",
+            Self::Cancelling => "Cancelling",
             Self::Blocked => "Blocked",
             Self::Succeeded => "Succeeded",
             Self::PartiallySucceeded => "PartiallySucceeded",
@@ -146,9 +153,12 @@ impl Phase {
     pub const fn is_finished(self) -> bool {
         match self {
             Self::Succeeded | Self::PartiallySucceeded | Self::Failed | Self::Cancelled => true,
-            Self::Pending | Self::Triggering | Self::Accepted | Self::Running | Self::Blocked => {
-                false
-            }
+            Self::Pending
+            | Self::Triggering
+            | Self::Accepted
+            | Self::Running
+            | Self::Cancelling
+            | Self::Blocked => false,
         }
     }
 }
@@ -237,10 +247,13 @@ pub struct Attempt {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
     pub claim_time: Option<Timestamp>,
-    /// What became of it: Claimed, NotStarted, OutcomeUnknown, Accepted, Running, Succeeded, Failed, Cancelled or Abandoned.
+    /// What became of it: Claimed, NotStarted, Conflict, Unknown, Accepted, JobSought, OperationFailed, Running, Adopted, Ended, JobFailed, NotFound, Blocked or Abandoned.
     #[serde(default)]
     #[schemars(with = "String")]
     pub state: AttemptState,
+    /// Whether Azure ever answered that it accepted the attempt.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub accepted: bool,
     /// Id of the operation, if Azure accepted the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation_id: Option<String>,
@@ -252,26 +265,36 @@ pub struct Attempt {
     pub error: Option<AzureError>,
 }
 
-/// What became of an attempt.
+/// Where an attempt stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub enum AttemptState {
     /// Claimed; the request may be on its way.
     #[default]
     Claimed,
-    /// Azure provably did not start a restore.
+    /// Azure provably did not start a restore: the attempt keeps its number.
     NotStarted,
-    /// It is not known whether Azure started a restore; the controller looks for its job.
-    OutcomeUnknown,
+    /// Azure said that another operation is in the way; a look at the jobs confirms that nothing started.
+    Conflict,
+    /// The answer was lost or says nothing; the controller looks for its job.
+    Unknown,
     /// Azure accepted the request.
     Accepted,
+    /// Azure accepted it, but names no job; the controller looks for it.
+    JobSought,
+    /// Its operation failed without a job.
+    OperationFailed,
     /// Its job is known and has not ended.
     Running,
-    /// Its job has restored (perhaps with warnings).
-    Succeeded,
-    /// Its operation or job has failed.
-    Failed,
-    /// Its job was cancelled.
-    Cancelled,
+    /// A person said which job is its own; it has not ended.
+    Adopted,
+    /// Its job has ended, not as failed.
+    Ended,
+    /// Its job has failed.
+    JobFailed,
+    /// No job of it was listed within the adoption window.
+    NotFound,
+    /// It cannot be known what became of it: a person decides.
+    Blocked,
     /// A person has given it up.
     Abandoned,
 }
