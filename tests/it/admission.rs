@@ -47,6 +47,15 @@ fn a_vault() -> Value {
     })
 }
 
+/// A vault that no controller can reach: for objects that are really stored.
+fn an_unreachable_vault() -> Value {
+    with(
+        with(a_vault(), "/cloud", json!("Custom")),
+        "/endpoints",
+        a_custom_cloud(),
+    )
+}
+
 fn a_custom_cloud() -> Value {
     json!({
         "resourceManager": "https://management.example.com",
@@ -653,10 +662,19 @@ async fn a_vault_object_always_means_the_same_vault() {
         ("/allowedNamespaces", json!({"names": ["team-a"]}), None),
         ("/pollInterval", json!("2m"), None),
         ("/apiVersions", json!({"primary": "2019-05-13"}), None),
-        ("/cloud", json!("AzureChina"), None),
+        (
+            "/endpoints/audience",
+            json!("https://management.example.org"),
+            None,
+        ),
+        (
+            "/cloud",
+            json!("AzurePublic"),
+            Some("endpoints go with cloud Custom only"),
+        ),
     ];
 
-    check_update("RecoveryServicesVault", &a_vault(), cases).await;
+    check_update("RecoveryServicesVault", &an_unreachable_vault(), cases).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -679,7 +697,10 @@ async fn defaults_are_filled_in_and_an_unseen_object_says_so() {
         .unwrap();
     let vault = vaults
         .create(
-            &PostParams::default(),
+            &PostParams {
+                dry_run: true,
+                ..PostParams::default()
+            },
             &object("RecoveryServicesVault", "vault", a_vault()),
         )
         .await
@@ -775,7 +796,7 @@ async fn columns_show_the_run_at_a_glance() {
     vaults
         .create(
             &PostParams::default(),
-            &object("RecoveryServicesVault", "vault", a_vault()),
+            &object("RecoveryServicesVault", "vault", an_unreachable_vault()),
         )
         .await
         .unwrap();
@@ -940,6 +961,42 @@ async fn explain_teaches() {
             "kubectl explain {path}: {explained}"
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn examples_are_taken_as_they_are() {
+    let plane = installed_control_plane().await;
+    let namespace = plane.namespace("examples").await.unwrap();
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/examples");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "yaml") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        let moved = text
+            .replace(
+                "namespace: vmrestore-vaults",
+                &format!("namespace: {namespace}"),
+            )
+            .replace("namespace: team-a", &format!("namespace: {namespace}"));
+        let file = plane.supervisor().folder().join(path.file_name().unwrap());
+        std::fs::write(&file, moved).unwrap();
+
+        let taken = plane
+            .kubectl_ok(&["apply", "--dry-run=server", "-f", file.to_str().unwrap()])
+            .await;
+
+        assert!(
+            taken.is_ok(),
+            "{}: {}",
+            path.display(),
+            testbed::chain(&taken.unwrap_err())
+        );
+        seen += 1;
+    }
+    assert!(seen >= 4, "found {seen} examples");
 }
 
 /// The design's remaining fields fit the API server's budget for CEL, with every rule twice over and every bound
