@@ -1,5 +1,10 @@
 //! `VmRestore`: one run of one restore.
 
+#![allow(
+    clippy::duplicated_attributes,
+    reason = "printer columns repeat their keys, column by column"
+)]
+
 use kube::core::{Message, Rule};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;

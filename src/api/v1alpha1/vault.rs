@@ -1,5 +1,10 @@
 //! `RecoveryServicesVault`: where the backup lies, as whom to restore, and who may.
 
+#![allow(
+    clippy::duplicated_attributes,
+    reason = "printer columns repeat their keys, column by column"
+)]
+
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, LabelSelector};
 use kube::{CustomResource, KubeSchema};
