@@ -87,15 +87,55 @@ fn for_each_child(schema: &mut JSONSchemaProps, visit: fn(&mut JSONSchemaProps))
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::conditions::{ConditionType, Reason};
     use std::path::Path;
+
+    fn repository() -> &'static Path {
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+    }
+
+    fn reference(plural: &str) -> String {
+        let file = match plural {
+            "vmrestores" => "docs/reference/vmrestore.md",
+            _ => "docs/reference/recoveryservicesvault.md",
+        };
+        std::fs::read_to_string(repository().join(file)).unwrap()
+    }
+
+    /// Paths of all fields below `schema`, such as `attempts[].number`; the standard fields of conditions are left out.
+    fn fields(schema: &JSONSchemaProps, path: &str, found: &mut Vec<String>) {
+        for (name, field) in schema.properties.iter().flatten() {
+            let path = if path.is_empty() {
+                name.clone()
+            } else {
+                format!("{path}.{name}")
+            };
+            if path != "conditions" {
+                fields(field, &path, found);
+                if let Some(JSONSchemaPropsOrArray::Schema(items)) = &field.items {
+                    fields(items, &format!("{path}[]"), found);
+                }
+            }
+            found.push(path);
+        }
+    }
+
+    fn part<'a>(crd: &'a CustomResourceDefinition, name: &str) -> &'a JSONSchemaProps {
+        let schema = crd.spec.versions[0].schema.as_ref().unwrap();
+        &schema
+            .open_api_v3_schema
+            .as_ref()
+            .unwrap()
+            .properties
+            .as_ref()
+            .unwrap()[name]
+    }
 
     #[test]
     fn checked_in_files_are_what_the_types_generate() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("crds");
         for (name, text) in crd_yaml() {
-            let file = folder.join(&name);
+            let file = repository().join("crds").join(&name);
             if std::env::var_os("UPDATE_CRDS").is_some() {
-                std::fs::create_dir_all(&folder).unwrap();
                 std::fs::write(&file, &text).unwrap();
             }
             let stored = std::fs::read_to_string(&file).unwrap_or_default();
@@ -104,5 +144,114 @@ mod tests {
                 "crds/{name} is not what the types generate: run `make crds`"
             );
         }
+    }
+
+    #[test]
+    fn every_field_is_in_the_reference() {
+        for crd in crds() {
+            let document = reference(&crd.spec.names.plural);
+            let mut found = vec![];
+            fields(part(&crd, "spec"), "", &mut found);
+            fields(part(&crd, "status"), "", &mut found);
+
+            let missing: Vec<_> = found
+                .iter()
+                .filter(|path| !document.contains(&format!("`{path}`")))
+                .collect();
+
+            assert!(
+                missing.is_empty(),
+                "{} lacks a row for {missing:?}",
+                crd.spec.names.kind
+            );
+        }
+    }
+
+    #[test]
+    fn every_reason_and_every_condition_is_in_the_reference() {
+        let documents = reference("vmrestores") + &reference("recoveryservicesvaults");
+        let paragraphs: Vec<&str> = documents
+            .lines()
+            .filter_map(|line| line.strip_prefix("#### "))
+            .collect();
+
+        let reasons: Vec<&str> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
+        let missing: Vec<_> = reasons
+            .iter()
+            .filter(|reason| !paragraphs.contains(reason))
+            .collect();
+        let unknown: Vec<_> = paragraphs
+            .iter()
+            .filter(|paragraph| !reasons.contains(paragraph))
+            .collect();
+
+        assert!(missing.is_empty(), "no paragraph for {missing:?}");
+        assert!(
+            unknown.is_empty(),
+            "a paragraph for a reason that does not exist: {unknown:?}"
+        );
+        for condition in ConditionType::ALL {
+            assert!(
+                documents.contains(&format!("`{}`", condition.as_str())),
+                "{condition:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_field_is_explained_and_every_text_list_and_map_of_a_spec_is_bounded() {
+        fn check(schema: &JSONSchemaProps, path: &str, is_spec: bool, wrong: &mut Vec<String>) {
+            let mut complain = |what: &str| wrong.push(format!("{path}: {what}"));
+            if schema.description.is_none() && !path.ends_with("[]") && !path.ends_with("{}") {
+                complain("no description");
+            }
+            match schema.type_.as_deref() {
+                Some("string")
+                    if is_spec && schema.max_length.is_none() && schema.enum_.is_none() =>
+                {
+                    complain("no maxLength")
+                }
+                Some("array") if is_spec && schema.max_items.is_none() => complain("no maxItems"),
+                Some("object")
+                    if is_spec
+                        && schema.additional_properties.is_some()
+                        && schema.max_properties.is_none() =>
+                {
+                    complain("no maxProperties")
+                }
+                Some("string")
+                    if !is_spec
+                        && (schema.enum_.is_some()
+                            || schema.pattern.is_some()
+                            || schema.format.is_some()
+                            || schema.max_length.is_some()) =>
+                {
+                    complain("more than a type")
+                }
+                Some("object")
+                    if !is_spec
+                        && schema.required.is_some()
+                        && !path.starts_with("status.conditions") =>
+                {
+                    complain("required fields")
+                }
+                _ => {}
+            }
+            for (name, field) in schema.properties.iter().flatten() {
+                check(field, &format!("{path}.{name}"), is_spec, wrong);
+            }
+            if let Some(JSONSchemaPropsOrArray::Schema(items)) = &schema.items {
+                check(items, &format!("{path}[]"), is_spec, wrong);
+            }
+            if let Some(JSONSchemaPropsOrBool::Schema(values)) = &schema.additional_properties {
+                check(values, &format!("{path}{{}}"), is_spec, wrong);
+            }
+        }
+        let mut wrong = vec![];
+        for crd in crds() {
+            check(part(&crd, "spec"), "spec", true, &mut wrong);
+            check(part(&crd, "status"), "status", false, &mut wrong);
+        }
+        assert!(wrong.is_empty(), "{wrong:#?}");
     }
 }

@@ -1,5 +1,6 @@
 //! The integration tests: one binary, one real control plane, a namespace for each test.
 
+mod admission;
 mod control_plane;
 mod replay;
 mod support;

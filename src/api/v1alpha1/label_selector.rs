@@ -1,4 +1,6 @@
 //! The schema of a Kubernetes label selector, with bounds on everything.
+//!
+//! Kubernetes reads an empty selector as *everything*; who means that for a vault has to say it.
 
 use schemars::{Schema, SchemaGenerator, json_schema};
 
@@ -6,6 +8,10 @@ use schemars::{Schema, SchemaGenerator, json_schema};
 pub fn label_selector(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "object",
+        "x-kubernetes-validations": [{
+            "rule": "(has(self.matchLabels) && self.matchLabels.size() > 0) || (has(self.matchExpressions) && self.matchExpressions.size() > 0)",
+            "message": "allowedNamespaces.selector must ask for something: write matchLabels or matchExpressions; to allow every namespace write matchExpressions: [{key: kubernetes.io/metadata.name, operator: Exists}]"
+        }],
         "properties": {
             "matchLabels": {
                 "type": "object",

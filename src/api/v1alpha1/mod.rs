@@ -3,6 +3,7 @@
 
 mod condition_list;
 pub mod duration;
+pub mod job_status;
 mod label_selector;
 pub mod restore;
 pub mod restore_status;
@@ -10,13 +11,14 @@ pub mod stored_status;
 pub mod vault;
 
 pub use duration::DurationText;
+pub use job_status::{AzureError, Job, JobError, JobTask, Operation, Outputs};
 pub use restore::{
     RecoveryPointSelector, RecoveryType, RestoreTarget, Timeouts, VaultRef, VmRestore,
     VmRestoreSpec,
 };
 pub use restore_status::{
-    Attempt, AttemptState, AzureError, Candidate, Job, JobError, JobTask, Operation, Outputs,
-    Phase, ProtectedItem, RecoveryPointTier, SelectedRecoveryPoint, VmRestoreStatus,
+    Attempt, AttemptState, Candidate, Phase, ProtectedItem, RecoveryPointTier,
+    SelectedRecoveryPoint, VmRestoreStatus,
 };
 pub use stored_status::{StoredStatus, Unreadable};
 pub use vault::{

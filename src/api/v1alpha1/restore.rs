@@ -1,5 +1,10 @@
 //! `VmRestore`: one run of one restore.
 
+#![allow(
+    clippy::duplicated_attributes,
+    reason = "printer columns repeat their keys, column by column"
+)]
+
 use kube::core::{Message, Rule};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
@@ -250,4 +255,31 @@ fn default_retry_limit() -> u8 {
 
 fn default_run_timeout() -> DurationText {
     DurationText::try_from("24h".to_owned()).expect("24h is a duration")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_field_of_the_spec_is_either_frozen_or_control() {
+        let generator = schemars::generate::SchemaSettings::openapi3().into_generator();
+        let schema = generator.into_root_schema_for::<VmRestoreSpec>().to_value();
+        let fields: BTreeSet<&str> = schema["properties"]
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(String::as_str)
+            .collect();
+
+        let listed: BTreeSet<&str> = FROZEN.into_iter().chain(CONTROL).collect();
+
+        assert_eq!(fields, listed, "list a new field in FROZEN or in CONTROL");
+        assert_eq!(
+            listed.len(),
+            FROZEN.len() + CONTROL.len(),
+            "a field cannot be both"
+        );
+    }
 }

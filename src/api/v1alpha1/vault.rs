@@ -1,5 +1,10 @@
 //! `RecoveryServicesVault`: where the backup lies, as whom to restore, and who may.
 
+#![allow(
+    clippy::duplicated_attributes,
+    reason = "printer columns repeat their keys, column by column"
+)]
+
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, LabelSelector};
 use kube::{CustomResource, KubeSchema};
@@ -14,9 +19,8 @@ use super::label_selector::label_selector;
 const GUID: &str = concat!("self.matches('^", guid!(), "$')");
 const IMMUTABLE: &str = "self == oldSelf";
 const API_VERSION: &str = "self.matches('^[0-9]{4}-[0-9]{2}-[0-9]{2}(-preview)?$')";
-const HTTPS: &str =
-    "isURL(self) && url(self).getScheme() == 'https' && url(self).getQuery().size() == 0";
-const HTTPS_OR_LOOPBACK: &str = "isURL(self) && url(self).getQuery().size() == 0 && (url(self).getScheme() == 'https' || (url(self).getScheme() == 'http' && url(self).getHostname() in ['127.0.0.1', '::1', 'localhost']))";
+const HTTPS: &str = "isURL(self) && url(self).getScheme() == 'https' && url(self).getQuery().size() == 0 && !self.contains('@')";
+const HTTPS_OR_LOOPBACK: &str = "isURL(self) && url(self).getQuery().size() == 0 && !self.contains('@') && (url(self).getScheme() == 'https' || (url(self).getScheme() == 'http' && url(self).getHostname() in ['127.0.0.1', '::1', 'localhost']))";
 const POLL_INTERVAL: &str = "self.matches('^([0-9]{1,6}[hms])+$') && duration(self) >= duration('10s') && duration(self) <= duration('1h')";
 
 /// Where the backup lies, as whom to restore, and which namespaces may.
@@ -151,17 +155,17 @@ pub enum Cloud {
 pub struct Endpoints {
     /// Base address of Azure Resource Manager, for example https://management.example.com (http only on 127.0.0.1, ::1 or localhost).
     #[schemars(length(max = 253))]
-    #[x_kube(validation = Rule::new(HTTPS_OR_LOOPBACK).message("endpoints.resourceManager must be an https URL without a query: write for example https://management.example.com (http is for 127.0.0.1, ::1 and localhost)"))]
+    #[x_kube(validation = Rule::new(HTTPS_OR_LOOPBACK).message("endpoints.resourceManager must be an https URL without user and query: write for example https://management.example.com (http is for 127.0.0.1, ::1 and localhost)"))]
     pub resource_manager: String,
 
     /// Base address of the token service, without the tenant, for example https://login.example.com
     #[schemars(length(max = 253))]
-    #[x_kube(validation = Rule::new(HTTPS).message("endpoints.authority must be an https URL without a query: write for example https://login.example.com"))]
+    #[x_kube(validation = Rule::new(HTTPS).message("endpoints.authority must be an https URL without user and query: write for example https://login.example.com"))]
     pub authority: String,
 
     /// For whom tokens are asked, usually the address of Resource Manager, for example https://management.example.com
     #[schemars(length(max = 253))]
-    #[x_kube(validation = Rule::new(HTTPS).message("endpoints.audience must be an https URL without a query: write for example https://management.example.com"))]
+    #[x_kube(validation = Rule::new(HTTPS).message("endpoints.audience must be an https URL without user and query: write for example https://management.example.com"))]
     pub audience: String,
 }
 
@@ -217,7 +221,7 @@ pub struct AllowedNamespaces {
     #[schemars(length(max = 100), inner(length(min = 1, max = 63)))]
     pub names: Vec<String>,
 
-    /// Labels of namespaces. An empty selector ({}) allows every namespace.
+    /// Labels of namespaces. It must ask for something; key kubernetes.io/metadata.name with operator Exists allows every namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "label_selector")]
     pub selector: Option<LabelSelector>,
