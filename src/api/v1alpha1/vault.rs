@@ -1,6 +1,10 @@
 //! `RecoveryServicesVault`: where the backup lies, as whom to restore, and who may.
 
 #![allow(
+    rustdoc::bare_urls,
+    reason = "the comments are what kubectl explain prints, where link marks would be noise"
+)]
+#![allow(
     clippy::duplicated_attributes,
     reason = "printer columns repeat their keys, column by column"
 )]
