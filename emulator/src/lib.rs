@@ -4,6 +4,11 @@
 //! `azure` answers it from the `scenario` (what exists) and the `world` (what has happened). `progress` says what a job
 //! looks like at an instant; the `clock` says what the instant is. `admin` is for tests.
 
+#![expect(
+    clippy::result_large_err,
+    reason = "a refusal is an answer like any other, made once per request"
+)]
+
 mod access;
 mod admin;
 mod azure;

@@ -3,6 +3,7 @@
 use axum::http::Method;
 
 /// One operation of Azure (or of the token service).
+#[expect(clippy::enum_variant_names, reason = "Azure's own names")]
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Operation {
     GetOpenIdConfiguration,

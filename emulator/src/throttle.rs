@@ -56,7 +56,7 @@ impl Throttle {
     ) -> Result<Remaining, Reply> {
         let now = clock.now();
         let mut used = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let bucket = used.from_bucket(rules, asked, now);
+        let bucket = used.take_from_bucket(rules, asked, now);
         let left = bucket.map_err(|wait| throttled_by_bucket(clock, wait))?;
         if asked.write {
             return Ok(Remaining {
@@ -77,7 +77,7 @@ impl Throttle {
                 value: i64::from(limit) - 1,
             });
         };
-        match used.from_window(asked, limit, hourly.window, now) {
+        match used.take_from_window(asked, limit, hourly.window, now) {
             Ok(left) => Ok(Remaining {
                 header,
                 value: i64::from(left),
@@ -94,7 +94,7 @@ impl Throttle {
 }
 
 impl Used {
-    fn from_bucket(
+    fn take_from_bucket(
         &mut self,
         rules: &Throttling,
         asked: &Asked,
@@ -129,7 +129,7 @@ impl Used {
         Ok(Some((refilled - 1.0) as i64))
     }
 
-    fn from_window(
+    fn take_from_window(
         &mut self,
         asked: &Asked,
         limit: u32,

@@ -106,6 +106,8 @@ fn shown(context: &Context<'_>, vault: &Vault, machine: &VirtualMachine) -> Valu
         .first()
         .map(|point| point.time);
     let stopped = machine.protection_state == "ProtectionStopped";
+    // Recorded: absent at 2019-06-15 (s03), there at 2024-04-01 (s11).
+    let newer = context.call.api_version() >= "2021-01-01";
     let backup_time = newest.map(|at| time(add(at, SignedDuration::from_secs(-5))));
     let policy_id = format!("{vault_path}/backupPolicies/{}", policy_of(machine));
     without_nulls(json!({
@@ -134,8 +136,8 @@ fn shown(context: &Context<'_>, vault: &Vault, machine: &VirtualMachine) -> Valu
             "policyId": if stopped { String::new() } else { policy_id },
             "policyName": policy_of(machine),
             "lastRecoveryPoint": newest.map(time),
-            "vaultId": format!("{}{vault_path}", context.call.base()),
-            "isArchiveEnabled": false,
+            "vaultId": newer.then(|| format!("{}{vault_path}", context.call.base())),
+            "isArchiveEnabled": newer.then_some(false),
         },
     }))
 }

@@ -91,7 +91,7 @@ pub fn list(context: &Context<'_>) -> Answer {
         })
         .collect();
     found.reverse();
-    found.sort_by(|(_, a), (_, b)| b.started.cmp(&a.started));
+    found.sort_by_key(|(_, state)| std::cmp::Reverse(state.started));
     let entries = found
         .into_iter()
         .map(|(restore, state)| {

@@ -54,10 +54,15 @@ pub fn item_result(context: &Context<'_>) -> Answer {
     ))
 }
 
-/// `GET {vault}/backupOperationResults/{id}`
+/// `GET {vault}/backupOperationResults/{id}`: as declared, never with a body.
 pub fn vault_result(context: &Context<'_>) -> Answer {
     let restore = find(context)?;
-    Ok(result(context, &restore))
+    let mut reply = result(context, &restore);
+    reply.headers.remove("content-type");
+    Ok(Reply {
+        body: axum::body::Bytes::new(),
+        ..reply
+    })
 }
 
 /// Body of an operation's status.
