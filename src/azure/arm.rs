@@ -135,7 +135,15 @@ impl Arm {
         request: reqwest::RequestBuilder,
     ) -> Result<Answer, TransportFault> {
         let begun = Instant::now();
-        let result = match request.send().await {
+        let mut path = String::new();
+        let sent = match request.build_split() {
+            (client, Ok(request)) => {
+                path = request.url().path().to_owned();
+                client.execute(request).await
+            }
+            (_, Err(error)) => Err(error),
+        };
+        let result = match sent {
             Ok(response) => Ok(self.answer(response).await),
             Err(error) => Err(self.fault(error)),
         };
@@ -146,6 +154,7 @@ impl Arm {
                     .request(operation, Some(answer.reply.status), elapsed);
                 tracing::debug!(
                     azure_operation = operation,
+                    path,
                     http_status = answer.reply.status,
                     error_code = answer.reply.error.code,
                     request_id,
@@ -157,6 +166,7 @@ impl Arm {
                 self.metrics.request(operation, None, elapsed);
                 tracing::debug!(
                     azure_operation = operation,
+                    path,
                     fault = match fault {
                         TransportFault::TooLate => "too late",
                         TransportFault::NotConnected(what) | TransportFault::Lost(what) => what,

@@ -10,12 +10,14 @@
 //! Every wait and every age is measured on the one clock that the process was given; only socket time-outs are real time.
 
 mod arm;
+mod authority;
 mod board;
 mod clock;
 mod clouds;
 mod deadline;
 mod decode;
 mod gate;
+mod handle;
 mod jobs;
 mod operations;
 mod protected_items;
@@ -38,31 +40,23 @@ use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 pub use clouds::{AllowedHost, Cloud, EndpointFault, Endpoints, NotAHost, check_endpoints};
+pub use handle::VaultHandle;
 pub use token::{Secret, ServicePrincipal};
 pub use versions::ApiVersionOverrides;
 
-use crate::restore::facts::{
-    JobDetail, Listing, Operation, ProtectedItem, RecoveryPoint, RefusalKind, TriggerOutcome,
-    VaultError, VaultFacts,
-};
-use crate::restore::ids::{ArmId, JobId, OperationId, RecoveryPointName};
-use crate::restore::ports::{Budget, Clock, JobsNeed, Trigger, Vault};
+use crate::restore::facts::{RefusalKind, VaultError};
+use crate::restore::ports::Clock;
 use arm::Arm;
-use board::{Board, JobSource, Pace, Slice, SliceFault};
+use board::Board;
 use clock::SharedClock;
-use gate::{Gate, Kind};
-use jobs::Window;
+use gate::Gate;
 use scrub::Scrubber;
-use session::{Ask, Kept, Session};
+use session::{Kept, Session};
 use token::TokenSource;
-use verdict::Absence;
-use versions::{Area, Versions};
-
-/// The vault's own facts change about never.
-const FACTS_KEPT: SignedDuration = SignedDuration::from_mins(5);
+use versions::Versions;
 
 /// What the process gives.
 pub struct AzureOptions<C> {
@@ -242,11 +236,7 @@ impl Azure {
                 azure_clock: Mutex::default(),
             })
         })?;
-        Ok(VaultHandle {
-            session,
-            key: key.into(),
-            poll_interval: target.poll_interval,
-        })
+        Ok(VaultHandle::new(session, key.into(), target.poll_interval))
     }
 
     fn fingerprint(&self, target: &VaultTarget, site: &clouds::Site) -> u64 {
@@ -255,146 +245,5 @@ impl Azure {
         target.api_versions.hash(&mut hasher);
         (site.authority.as_str(), &site.scope).hash(&mut hasher);
         hasher.finish()
-    }
-}
-
-/// One vault as one identity; cheap to clone.
-#[derive(Clone)]
-pub struct VaultHandle {
-    session: Arc<Session>,
-    /// What this vault is called in the budget.
-    key: Arc<str>,
-    poll_interval: SignedDuration,
-}
-
-impl VaultHandle {
-    fn pace(&self) -> Pace {
-        Pace {
-            interval: self.interval(),
-            between_looks: self.session.gate.between_looks(),
-        }
-    }
-}
-
-impl Vault for VaultHandle {
-    async fn ready(&self) -> Result<(), VaultError> {
-        self.session.token.get().await.map(|_| ())
-    }
-
-    async fn facts(&self) -> Result<VaultFacts, VaultError> {
-        let now = self.session.clock.now().boot;
-        let kept = self
-            .session
-            .facts
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        match kept.filter(|(read, _)| now.saturating_sub(*read) < FACTS_KEPT) {
-            Some((_, facts)) => Ok(facts),
-            None => self.session.read_facts().await,
-        }
-    }
-
-    async fn protected_item(&self, vm: &ArmId) -> Result<Option<ProtectedItem>, VaultError> {
-        self.session.item_of(vm).await
-    }
-
-    async fn recovery_points(
-        &self,
-        item: &ProtectedItem,
-    ) -> Result<Vec<RecoveryPoint>, VaultError> {
-        self.session.points_of(item).await
-    }
-
-    async fn recovery_point(
-        &self,
-        item: &ProtectedItem,
-        name: &RecoveryPointName,
-    ) -> Result<Option<RecoveryPoint>, VaultError> {
-        self.session.point_of(item, name).await
-    }
-
-    async fn trigger(&self, trigger: &Trigger<'_>) -> TriggerOutcome {
-        self.session.send_trigger(trigger).await
-    }
-
-    async fn operation(
-        &self,
-        item: &ProtectedItem,
-        id: &OperationId,
-    ) -> Result<Option<Operation>, VaultError> {
-        self.session.operation_of(item, id).await
-    }
-
-    async fn jobs(&self, need: JobsNeed) -> Result<Listing, VaultError> {
-        self.session
-            .gate
-            .follow(&self.key, self.session.board.pages(), self.interval());
-        self.session
-            .board
-            .listing(need, self.pace(), self.session.as_ref())
-            .await
-    }
-
-    async fn job(&self, id: &JobId, budget: Budget) -> Result<Option<JobDetail>, VaultError> {
-        let below = ["backupJobs", id.as_str()];
-        let ask = job_ask("get_job", budget, &below, None, Absence::OnNotFound);
-        let Some(body) = self.session.read(&ask).await? else {
-            return Ok(None);
-        };
-        jobs::detail(&body, &self.session.arm.scrubber)
-            .map(Some)
-            .ok_or_else(|| verdict::unreadable("the job has no name or no properties"))
-    }
-
-    fn interval(&self) -> SignedDuration {
-        self.session.gate.interval(self.poll_interval)
-    }
-}
-
-impl JobSource for Session {
-    async fn azure_now(&self) -> Result<Timestamp, VaultError> {
-        self.azure_time().await
-    }
-
-    async fn slice(&self, window: Window) -> Result<Slice, SliceFault> {
-        let filter = window.filter();
-        let ask = job_ask(
-            "list_jobs",
-            Budget::Needed,
-            &["backupJobs"],
-            Some(&filter),
-            Absence::OfVault,
-        );
-        match self.pages(&ask).await {
-            Ok(page) => {
-                let (entries, requests) = page.unwrap_or_default();
-                let jobs = entries
-                    .iter()
-                    .filter_map(|entry| jobs::summary(entry, &self.arm.scrubber))
-                    .collect();
-                Ok(Slice { jobs, requests })
-            }
-            Err(error) if error.kind == RefusalKind::BadRequest => Err(SliceFault::Refused(error)),
-            Err(error) => Err(SliceFault::Failed(error)),
-        }
-    }
-}
-
-fn job_ask<'a>(
-    operation: &'static str,
-    budget: Budget,
-    below: &'a [&'a str],
-    filter: Option<&'a str>,
-    absence: Absence,
-) -> Ask<'a> {
-    Ask {
-        operation,
-        kind: Kind::Jobs,
-        area: Area::Jobs,
-        budget,
-        below,
-        filter,
-        absence,
     }
 }

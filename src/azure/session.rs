@@ -98,12 +98,12 @@ impl Session {
 
     async fn read_at(&self, ask: &Ask<'_>, link: Option<Url>) -> Result<Option<Value>, VaultError> {
         for _ in 0..MOST_SENDS {
-            self.gate.admit(ask.kind, ask.budget)?;
             let bearer = self.token.get().await?;
+            self.gate.admit(ask.kind, ask.budget)?;
             let version = self.versions.current(ask.area);
             let url = link.clone().unwrap_or_else(|| self.url(ask, &version));
             let result = self.arm.get(ask.operation, url, &bearer.token).await;
-            let seen = self.note(ask.kind, &result).await;
+            let seen = self.note(ask.kind, &result);
             let known = Known {
                 token_renewed: bearer.renewed,
                 // A link carries its own version, which the table cannot change.
@@ -133,20 +133,23 @@ impl Session {
     }
 
     /// Learns budget and time from an answer, and says what the verdict needs of it.
-    pub async fn note(&self, kind: Kind, result: &Result<Answer, verdict::TransportFault>) -> Seen {
+    pub fn note(&self, kind: Kind, result: &Result<Answer, verdict::TransportFault>) -> Seen {
         match result {
             Err(fault) => Seen::Fault(fault.clone()),
             Ok(answer) => {
                 self.gate.learn(kind, answer.remaining);
-                if let Some(date) = answer.date {
-                    let offset = date.duration_since(self.clock.now().wall);
-                    *self
-                        .azure_clock
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner) = Some(offset);
-                }
+                // Without a `Date` header, Azure is taken to share our clock.
+                let offset = answer
+                    .date
+                    .map(|date| date.duration_since(self.clock.now().wall));
+                let mut known = self
+                    .azure_clock
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner);
+                *known = Some(offset.or(*known).unwrap_or_default());
+                drop(known);
                 if answer.reply.status != 401 {
-                    self.token.accept().await;
+                    self.token.accept();
                 }
                 Seen::Reply(answer.reply.clone())
             }
@@ -181,7 +184,6 @@ impl Session {
             self.read_facts().await?;
         }
         let now = self.clock.now().wall;
-        // An Azure without a `Date` header is taken to share our clock.
         Ok(now
             .saturating_add(offset().unwrap_or_default())
             .unwrap_or(now))

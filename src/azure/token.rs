@@ -5,25 +5,19 @@
 //! its transport cannot take the controller's CA file, its cache runs on real time and cannot drop a refused token, and its
 //! errors do not tell a wrong secret from an authority that cannot be reached.
 
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use azure_core::cloud::{CloudConfiguration, CustomConfiguration};
 use azure_core::credentials::TokenCredential;
-use azure_core::error::ErrorKind;
-use azure_core::http::headers::Headers;
-use azure_core::http::{
-    AsyncRawResponse, Body, ClientOptions, HttpClient, Request, RetryOptions, Transport,
-};
+use azure_core::http::{ClientOptions, RetryOptions, Transport};
 use azure_identity::{ClientSecretCredential, ClientSecretCredentialOptions};
-use futures::future::BoxFuture;
 use jiff::SignedDuration;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Url;
 use serde_json::Value;
 
-use super::arm::{causes, retry_after, whole_body};
+use super::authority::{AuthorityTransport, SeenAuthority};
 use super::clock::{SharedClock, with_jitter};
 use super::decode::{field, text_of};
 use super::scrub::Scrubber;
@@ -76,14 +70,15 @@ pub(super) struct TokenSource {
     http: reqwest::Client,
     clock: SharedClock,
     scrubber: Arc<Scrubber>,
+    /// Azure refused a token and has accepted none since.
+    refused: AtomicBool,
+    /// Held while a token is fetched.
     state: tokio::sync::Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
     held: Option<Held>,
-    /// Azure refused a token and has accepted none since.
-    refused: bool,
     /// What Azure wants the next token to claim.
     claims: Option<String>,
     /// The last failure and until when it stands, so that a thousand runs do not ask a thousand times.
@@ -119,6 +114,7 @@ impl TokenSource {
             http,
             clock,
             scrubber,
+            refused: AtomicBool::new(false),
             state: Default::default(),
         }
     }
@@ -128,7 +124,7 @@ impl TokenSource {
     pub async fn get(&self) -> Result<Bearer, VaultError> {
         let mut state = self.state.lock().await;
         let now = self.clock.now().boot;
-        let renewed = state.refused;
+        let renewed = self.refused.load(Ordering::Relaxed);
         let bearer = |held: &Held| Bearer {
             token: held.token.clone(),
             renewed,
@@ -150,6 +146,7 @@ impl TokenSource {
                     let bearer = bearer(&held);
                     state.held = Some(held);
                     state.failed = None;
+                    state.claims = None;
                     return Ok(bearer);
                 }
                 Err(error) => {
@@ -177,24 +174,21 @@ impl TokenSource {
             .is_some_and(|held| held.token.as_ref() == token)
         {
             state.held = None;
-            state.refused = true;
+            self.refused.store(true, Ordering::Relaxed);
             state.claims = claims;
         }
     }
 
     /// Azure took a token.
-    pub async fn accept(&self) {
-        let mut state = self.state.lock().await;
-        state.refused = false;
-        state.claims = None;
+    pub fn accept(&self) {
+        self.refused.store(false, Ordering::Relaxed);
     }
 
     async fn fetch(&self, claims: Option<&str>) -> Result<Held, VaultError> {
-        let transport = Arc::new(AuthorityTransport {
-            http: self.http.clone(),
-            claims: claims.map(str::to_owned),
-            seen: Mutex::default(),
-        });
+        let transport = Arc::new(AuthorityTransport::new(
+            self.http.clone(),
+            claims.map(str::to_owned),
+        ));
         let token = match self.credential(transport.clone()) {
             Ok(credential) => credential.get_token(&[self.scope.as_str()], None).await,
             Err(error) => Err(error),
@@ -213,14 +207,7 @@ impl TokenSource {
                 })
             }
             Ok(_) => Err(self.unreadable("the token is empty")),
-            Err(error) => {
-                let seen = transport
-                    .seen
-                    .lock()
-                    .unwrap_or_else(|e| e.into_inner())
-                    .take();
-                Err(self.meaning(seen, &error))
-            }
+            Err(error) => Err(self.meaning(transport.seen(), &error)),
         }
     }
 
@@ -338,89 +325,5 @@ impl TokenSource {
             )),
             retry_after: MENDABLE,
         }
-    }
-}
-
-/// Carries azure_identity's request over our client and keeps what came back.
-struct AuthorityTransport {
-    http: reqwest::Client,
-    claims: Option<String>,
-    seen: Mutex<Option<SeenAuthority>>,
-}
-
-enum SeenAuthority {
-    Fault(String),
-    Answer {
-        status: u16,
-        wait: Option<SignedDuration>,
-        body: Vec<u8>,
-    },
-}
-
-impl fmt::Debug for AuthorityTransport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("AuthorityTransport")
-    }
-}
-
-impl HttpClient for AuthorityTransport {
-    fn execute_request<'a, 'b, 'c>(
-        &'a self,
-        request: &'b Request,
-    ) -> BoxFuture<'c, azure_core::Result<AsyncRawResponse>>
-    where
-        'a: 'c,
-        'b: 'c,
-        Self: 'c,
-    {
-        Box::pin(self.carry(request))
-    }
-}
-
-impl AuthorityTransport {
-    async fn carry(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
-        let mut form = match request.body() {
-            Body::Bytes(bytes) => bytes.to_vec(),
-            Body::SeekableStream(_) => return Err(self.fault("a form was expected".to_owned())),
-        };
-        if let Some(claims) = &self.claims {
-            form.extend_from_slice(
-                format!("&claims={}", utf8_percent_encode(claims, NON_ALPHANUMERIC)).as_bytes(),
-            );
-        }
-        let mut sending = self.http.post(request.url().clone());
-        for (name, value) in request.headers().iter() {
-            sending = sending.header(name.as_str(), value.as_str());
-        }
-        let response = match sending.body(form).send().await {
-            Ok(response) => response,
-            Err(error) => return Err(self.fault(causes(error))),
-        };
-        let status = response.status().as_u16();
-        let wait = retry_after(response.headers(), jiff::Timestamp::now(), "");
-        let Some(body) = whole_body(response).await else {
-            return Err(self.fault("its answer broke off".to_owned()));
-        };
-        tracing::debug!(
-            azure_operation = "token",
-            http_status = status,
-            "the token authority answered"
-        );
-        let answer = AsyncRawResponse::from_bytes(
-            status.into(),
-            Headers::from(HashMap::new()),
-            body.clone(),
-        );
-        self.keep(SeenAuthority::Answer { status, wait, body });
-        Ok(answer)
-    }
-
-    fn fault(&self, what: String) -> azure_core::Error {
-        self.keep(SeenAuthority::Fault(what));
-        azure_core::Error::with_message(ErrorKind::Io, "the token authority did not answer")
-    }
-
-    fn keep(&self, seen: SeenAuthority) {
-        *self.seen.lock().unwrap_or_else(|e| e.into_inner()) = Some(seen);
     }
 }

@@ -40,7 +40,7 @@ impl Session {
             )
             .await;
 
-        let seen = self.note(Kind::Trigger, &result).await;
+        let seen = self.note(Kind::Trigger, &result);
         let known = Known {
             token_renewed: bearer.renewed,
             version_left: self.versions.has_next(Area::Trigger, &version),

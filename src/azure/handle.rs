@@ -1,0 +1,177 @@
+//! The `Vault` port: one handle per vault and credential, cheap to clone.
+
+use std::sync::{Arc, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::board::{JobSource, Pace, Slice, SliceFault};
+use super::gate::Kind;
+use super::jobs::{self, Window};
+use super::session::{Ask, Session};
+use super::verdict::{self, Absence};
+use super::versions::Area;
+use crate::restore::facts::{
+    JobDetail, Listing, Operation, ProtectedItem, RecoveryPoint, RefusalKind, TriggerOutcome,
+    VaultError, VaultFacts,
+};
+use crate::restore::ids::{ArmId, JobId, OperationId, RecoveryPointName};
+use crate::restore::ports::{Budget, JobsNeed, Trigger, Vault};
+
+/// The vault's own facts change about never.
+const FACTS_KEPT: SignedDuration = SignedDuration::from_mins(5);
+
+/// One vault as one identity; cheap to clone.
+#[derive(Clone)]
+pub struct VaultHandle {
+    session: Arc<Session>,
+    /// What this vault is called in the budget.
+    key: Arc<str>,
+    poll_interval: SignedDuration,
+}
+
+impl VaultHandle {
+    pub(super) fn new(session: Arc<Session>, key: Arc<str>, poll_interval: SignedDuration) -> Self {
+        Self {
+            session,
+            key,
+            poll_interval,
+        }
+    }
+
+    fn pace(&self) -> Pace {
+        Pace {
+            interval: self.interval(),
+            between_looks: self.session.gate.between_looks(),
+        }
+    }
+}
+
+impl Vault for VaultHandle {
+    async fn ready(&self) -> Result<(), VaultError> {
+        self.session.token.get().await.map(|_| ())
+    }
+
+    async fn facts(&self) -> Result<VaultFacts, VaultError> {
+        let now = self.session.clock.now().boot;
+        let kept = self
+            .session
+            .facts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        match kept.filter(|(read, _)| now.saturating_sub(*read) < FACTS_KEPT) {
+            Some((_, facts)) => Ok(facts),
+            None => self.session.read_facts().await,
+        }
+    }
+
+    async fn protected_item(&self, vm: &ArmId) -> Result<Option<ProtectedItem>, VaultError> {
+        self.session.item_of(vm).await
+    }
+
+    async fn recovery_points(
+        &self,
+        item: &ProtectedItem,
+    ) -> Result<Vec<RecoveryPoint>, VaultError> {
+        self.session.points_of(item).await
+    }
+
+    async fn recovery_point(
+        &self,
+        item: &ProtectedItem,
+        name: &RecoveryPointName,
+    ) -> Result<Option<RecoveryPoint>, VaultError> {
+        self.session.point_of(item, name).await
+    }
+
+    async fn trigger(&self, trigger: &Trigger<'_>) -> TriggerOutcome {
+        self.session.send_trigger(trigger).await
+    }
+
+    async fn operation(
+        &self,
+        item: &ProtectedItem,
+        id: &OperationId,
+    ) -> Result<Option<Operation>, VaultError> {
+        self.session.operation_of(item, id).await
+    }
+
+    async fn jobs(&self, need: JobsNeed) -> Result<Listing, VaultError> {
+        self.session
+            .gate
+            .follow(&self.key, self.session.board.pages(), self.interval());
+        self.session
+            .board
+            .listing(need, self.pace(), self.session.as_ref())
+            .await
+    }
+
+    async fn job(&self, id: &JobId, budget: Budget) -> Result<Option<JobDetail>, VaultError> {
+        let below = ["backupJobs", id.as_str()];
+        let ask = job_ask("get_job", budget, &below, None, Absence::OnNotFound);
+        let Some(body) = self.session.read(&ask).await? else {
+            return Ok(None);
+        };
+        jobs::detail(&body, &self.session.arm.scrubber)
+            .map(Some)
+            .ok_or_else(|| verdict::unreadable("the job has no name or no properties"))
+    }
+
+    fn interval(&self) -> SignedDuration {
+        self.session.gate.interval(self.poll_interval)
+    }
+}
+
+impl JobSource for Session {
+    async fn azure_now(&self) -> Result<Timestamp, VaultError> {
+        self.azure_time().await
+    }
+
+    async fn slice(&self, window: Window) -> Result<Slice, SliceFault> {
+        let filter = window.filter();
+        let ask = job_ask(
+            "list_jobs",
+            Budget::Needed,
+            &["backupJobs"],
+            Some(&filter),
+            Absence::OfVault,
+        );
+        match self.pages(&ask).await {
+            Ok(page) => {
+                let (entries, requests) = page.unwrap_or_default();
+                let scrubber = &self.arm.scrubber;
+                let jobs: Option<Vec<_>> = entries
+                    .iter()
+                    .map(|entry| jobs::summary(entry, scrubber))
+                    .collect();
+                // An entry that cannot be read may be the very job that is looked for: the list proves nothing then.
+                let jobs = jobs.ok_or_else(|| {
+                    SliceFault::Failed(verdict::unreadable(
+                        "the list has a job without a name or properties",
+                    ))
+                })?;
+                Ok(Slice { jobs, requests })
+            }
+            Err(error) if error.kind == RefusalKind::BadRequest => Err(SliceFault::Refused(error)),
+            Err(error) => Err(SliceFault::Failed(error)),
+        }
+    }
+}
+
+fn job_ask<'a>(
+    operation: &'static str,
+    budget: Budget,
+    below: &'a [&'a str],
+    filter: Option<&'a str>,
+    absence: Absence,
+) -> Ask<'a> {
+    Ask {
+        operation,
+        kind: Kind::Jobs,
+        area: Area::Jobs,
+        budget,
+        below,
+        filter,
+        absence,
+    }
+}
