@@ -549,6 +549,10 @@ async fn broken_azure(bytes: &'static [u8]) -> (SmallAzure, Arc<AtomicUsize>) {
             let _ = stream.write_all(bytes).await;
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+
+        fn real(&self, duration: SignedDuration) -> std::time::Duration {
+            std::time::Duration::try_from(duration).unwrap_or_default()
+        }
     });
     (SmallAzure::with_arm(arm, Arc::default()).await, connections)
 }

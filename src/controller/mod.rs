@@ -261,7 +261,9 @@ fn restores_of(
 + Send
 + Sync
 + 'static {
-    let seen: Mutex<HashMap<Key, (Option<i64>, Option<String>)>> = Mutex::default();
+    // Generation and reason of Ready, as they were when the restores were last told.
+    type Told = (Option<i64>, Option<String>);
+    let seen: Mutex<HashMap<Key, Told>> = Mutex::default();
     move |vault| {
         let Ok(vault) = &vault.0 else {
             return Vec::new();
