@@ -1,5 +1,7 @@
 //! The integration tests: one binary, one real control plane, a namespace for each test.
 
 mod control_plane;
+mod emulator;
+mod manifests;
 mod replay;
 mod support;

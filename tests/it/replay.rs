@@ -14,9 +14,16 @@ fn recordings() -> Option<std::path::PathBuf> {
 
 async fn replayed(name: &str) {
     let Some(folder) = recordings() else { return };
-    let file = Recording::files(&folder, &[name.to_owned()]).unwrap().remove(0);
+    let file = Recording::files(&folder, &[name.to_owned()])
+        .unwrap()
+        .remove(0);
 
-    let outcome = run_one(control_plane().await, Recording::read(&file).unwrap(), &Settings::default()).await;
+    let outcome = run_one(
+        control_plane().await,
+        Recording::read(&file).unwrap(),
+        &Settings::default(),
+    )
+    .await;
 
     let outcome = outcome.unwrap_or_else(|error| panic!("{name}: {}", testbed::chain(&error)));
     let lines = outcome.lines().join("\n");
