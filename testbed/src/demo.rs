@@ -26,7 +26,7 @@ pub async fn demo() -> Result<bool, TestbedError> {
     introduce(&bed, start.elapsed());
 
     title("2. A vault and a restore, as YAML");
-    apply_example(&bed, "vault-emulator.yaml", &[]).await?;
+    apply_example(&bed, "vault.yaml", &[]).await?;
     show_manifest("restore-disks.yaml", &[])?;
     apply_example(&bed, "restore-disks.yaml", &[]).await?;
 
@@ -75,9 +75,9 @@ pub async fn playground() -> Result<(), TestbedError> {
     let start = Instant::now();
     let bed = start_bed().await?;
     introduce(&bed, start.elapsed());
-    apply_example(&bed, "vault-emulator.yaml", &[]).await?;
+    apply_example(&bed, "vault.yaml", &[]).await?;
     let kubectl = crate::assets::binary("kubectl")?;
-    let examples = repository().join("examples");
+    let examples = repository().join("examples/demo");
     println!(
         "\nYour turn. In another terminal:\n\n  \
          export KUBECONFIG={}\n  alias kubectl={}\n  \
@@ -320,7 +320,7 @@ async fn apply_example(
     let file = bed.plane.supervisor().folder().join(name);
     std::fs::write(&file, filled(bed, name, changes)?)
         .map_err(TestbedError::io(format!("write {}", file.display())))?;
-    println!("\n  $ kubectl apply -f examples/{name}");
+    println!("\n  $ kubectl apply -f examples/demo/{name}");
     let path = file.display().to_string();
     for line in bed
         .plane
@@ -364,7 +364,7 @@ fn changed(text: &str, changes: &[(&str, &str)]) -> String {
 }
 
 fn example(name: &str) -> Result<String, TestbedError> {
-    let path = repository().join("examples").join(name);
+    let path = repository().join("examples/demo").join(name);
     std::fs::read_to_string(&path).map_err(TestbedError::io(format!("read {}", path.display())))
 }
 
@@ -398,7 +398,7 @@ mod tests {
             "CLIENT_ID",
             "CLIENT_SECRET",
         ];
-        let text = example("vault-emulator.yaml").unwrap();
+        let text = example("vault.yaml").unwrap();
 
         let used: Vec<&str> = text
             .split("${")

@@ -1,5 +1,6 @@
 //! Which answer a request gets. Knows no socket and no clock: the time since the restore comes in.
 
+use super::job_history::{JobHistory, passes};
 use super::made_up::{self, text};
 use super::recording::{Exchange, Key, Recording, Restore, query, segment_after};
 use super::restore_body::{self, Differences};
@@ -49,28 +50,19 @@ pub struct Player {
     restore: Restore,
     /// How many recorded answers of a key have been given; the last one stays.
     given: BTreeMap<Key, usize>,
-    job: Vec<JobState>,
-    /// Recorded errors of the job's read that have been given.
-    errors_given: usize,
+    jobs: JobHistory,
     pub report: Report,
-}
-
-/// What reading the job answers from an instant on.
-struct JobState {
-    from: SignedDuration,
-    answer: Exchange,
 }
 
 impl Player {
     /// Prepares a recording that has a restore; pauses between reads of the job are cut to `longest_pause`.
     pub fn new(recording: Recording, restore: Restore, longest_pause: SignedDuration) -> Self {
-        let job = job_states(&recording, &restore, longest_pause);
+        let jobs = JobHistory::of(&recording, &restore, longest_pause);
         Self {
             recording,
             restore,
             given: BTreeMap::new(),
-            job,
-            errors_given: 0,
+            jobs,
             report: Report::default(),
         }
     }
@@ -87,9 +79,7 @@ impl Player {
 
     /// The last recorded state of the job: what the run has to end with, or to arrive at.
     pub fn last_job(&self) -> Option<&Value> {
-        self.good_states()
-            .last()
-            .and_then(|state| state.answer.response.body.as_ref())
+        self.jobs.last()
     }
 
     /// Answers a request; `since_restore` is how long ago the restore was triggered, in the recording's time.
@@ -161,32 +151,20 @@ impl Player {
     }
 
     fn read_job(&mut self, id: &str, since_restore: SignedDuration) -> Given {
-        let is_ours = self
-            .restore
-            .job
-            .as_deref()
-            .is_some_and(|job| job.eq_ignore_ascii_case(id));
-        if !is_ours || !self.is_triggered() {
-            let other = self
-                .other_jobs()
-                .into_iter()
-                .find(|job| text(job, "name").eq_ignore_ascii_case(id));
+        if !self.is_our_job(id) || !self.is_triggered() {
+            let mut others = self.jobs.others().iter();
+            let other = others
+                .find(|job| text(job, "name").eq_ignore_ascii_case(id))
+                .cloned();
             return match other {
                 Some(job) => self.make_up("jobs of others", job),
                 None => self.not_found(&format!("job {id}")),
             };
         }
-        let due: Vec<Exchange> = self
-            .job
-            .iter()
-            .filter(|state| !state.is_good() && state.from <= since_restore)
-            .map(|state| state.answer.clone())
-            .collect();
-        if let Some(failed) = due.get(self.errors_given) {
-            self.errors_given += 1;
-            return self.given(failed);
+        if let Some(failed) = self.jobs.due_error(since_restore) {
+            return self.given(&failed);
         }
-        match self.job_at(since_restore) {
+        match self.jobs.at(since_restore).cloned() {
             Some(answer) => self.given(&answer),
             None => {
                 let job = self.with_our_activity(made_up::job(&self.restore, id));
@@ -197,55 +175,20 @@ impl Player {
 
     fn list_jobs(&mut self, target: &str, since_restore: SignedDuration) -> Given {
         let filter = query(target, "$filter").unwrap_or_default();
-        let mut jobs = self.other_jobs();
+        let mut jobs = self.jobs.others().to_vec();
         if let Some(id) = self.restore.job.clone().filter(|_| self.is_triggered()) {
             let state = self
-                .job_at(since_restore)
-                .and_then(|answer| answer.response.body);
+                .jobs
+                .at(since_restore)
+                .and_then(|answer| answer.response.body.clone());
             let job = state.unwrap_or_else(|| made_up::job(&self.restore, &id));
             jobs.insert(0, self.with_our_activity(job));
         }
-        let wanted: Vec<Value> = jobs
-            .into_iter()
-            .filter(|job| {
-                let properties = &job["properties"];
-                ["operation", "status"].iter().all(|name| {
-                    condition(&filter, name).is_none_or(|value| text(properties, name) == value)
-                })
-            })
-            .map(made_up::list_entry)
-            .collect();
-        self.make_up("job lists", list(wanted))
-    }
-
-    /// Jobs that a recorded list shows besides the restore's, as they were shown last.
-    fn other_jobs(&self) -> Vec<Value> {
-        let mut jobs: Vec<Value> = Vec::new();
-        for exchange in &self.recording.exchanges {
-            let key = exchange.key();
-            if key.method != "GET" || key.cross_region || !key.path.ends_with("/backupjobs") {
-                continue;
-            }
-            let listed = exchange
-                .response
-                .body
-                .as_ref()
-                .and_then(|body| body["value"].as_array());
-            for job in listed.into_iter().flatten() {
-                let name = text(job, "name");
-                if self
-                    .restore
-                    .job
-                    .as_deref()
-                    .is_some_and(|ours| ours.eq_ignore_ascii_case(name))
-                {
-                    continue;
-                }
-                jobs.retain(|known| text(known, "name") != name);
-                jobs.push(job.clone());
-            }
-        }
-        jobs
+        jobs.retain(|job| passes(&filter, job));
+        self.make_up(
+            "job lists",
+            list(jobs.into_iter().map(made_up::list_entry).collect()),
+        )
     }
 
     fn read_unrecorded(&mut self, key: &Key) -> Given {
@@ -347,19 +290,6 @@ impl Player {
         self.recorded(key).next().is_some()
     }
 
-    fn job_at(&self, since_restore: SignedDuration) -> Option<Exchange> {
-        let past = self
-            .good_states()
-            .take_while(|state| state.from <= since_restore)
-            .last();
-        past.or_else(|| self.good_states().next())
-            .map(|state| state.answer.clone())
-    }
-
-    fn good_states(&self) -> impl Iterator<Item = &JobState> {
-        self.job.iter().filter(|state| state.is_good())
-    }
-
     /// A recorded answer; where it shows the restore's job, with the id that this restore was sent with.
     fn given(&mut self, exchange: &Exchange) -> Given {
         let response = &exchange.response;
@@ -406,17 +336,20 @@ impl Player {
     }
 
     fn with_our_activity(&self, mut body: Value) -> Value {
-        let is_ours = self
-            .restore
-            .job
-            .as_deref()
-            .is_some_and(|job| job.eq_ignore_ascii_case(text(&body, "name")));
+        let is_ours = self.is_our_job(text(&body, "name"));
         if let (true, Some(id)) = (is_ours, &self.report.request_id)
             && let Some(properties) = body.get_mut("properties").and_then(Value::as_object_mut)
         {
             properties.insert("activityId".to_owned(), id.clone().into());
         }
         body
+    }
+
+    fn is_our_job(&self, name: &str) -> bool {
+        self.restore
+            .job
+            .as_deref()
+            .is_some_and(|job| job.eq_ignore_ascii_case(name))
     }
 
     fn make_up(&mut self, what: &'static str, body: Value) -> Given {
@@ -436,48 +369,6 @@ impl Player {
             "the recording does not know this resource",
         )
     }
-}
-
-impl JobState {
-    fn is_good(&self) -> bool {
-        self.answer.response.status == 200
-    }
-}
-
-fn job_states(
-    recording: &Recording,
-    restore: &Restore,
-    longest_pause: SignedDuration,
-) -> Vec<JobState> {
-    let Some(job) = restore.job.as_deref().map(str::to_lowercase) else {
-        return Vec::new();
-    };
-    let suffix = format!("/backupjobs/{job}");
-    let reads = recording
-        .exchanges
-        .iter()
-        .enumerate()
-        .skip(restore.position);
-    reads
-        .filter(|(_, exchange)| {
-            let key = exchange.key();
-            key.method == "GET" && !key.cross_region && key.path.ends_with(&suffix)
-        })
-        .map(|(position, exchange)| JobState {
-            from: recording.played_at(restore, position, longest_pause),
-            answer: exchange.clone(),
-        })
-        .collect()
-}
-
-/// `name eq 'value'` of an OData filter.
-fn condition(filter: &str, name: &str) -> Option<String> {
-    filter.split(" and ").find_map(|part| {
-        let (key, value) = part.split_once(" eq ")?;
-        key.trim()
-            .eq_ignore_ascii_case(name)
-            .then(|| value.trim().trim_matches('\'').to_owned())
-    })
 }
 
 fn list(value: Vec<Value>) -> Value {
