@@ -12,7 +12,11 @@ pub const KUBERNETES_VERSION: &str = "1.36.3";
 /// File name, Go package and whether the Kubernetes version is linked in.
 const BINARIES: [(&str, &str, bool); 3] = [
     ("etcd", "go.etcd.io/etcd/server/v3", false),
-    ("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver", true),
+    (
+        "kube-apiserver",
+        "k8s.io/kubernetes/cmd/kube-apiserver",
+        true,
+    ),
     ("kubectl", "k8s.io/kubernetes/cmd/kubectl", true),
 ];
 
@@ -34,7 +38,11 @@ pub fn folder() -> Result<PathBuf, TestbedError> {
 /// [`TestbedError::NoControlPlane`] names the command that builds it.
 pub fn binary(name: &str) -> Result<PathBuf, TestbedError> {
     let path = folder()?.join(name);
-    if path.is_file() { Ok(path) } else { Err(TestbedError::NoControlPlane(path)) }
+    if path.is_file() {
+        Ok(path)
+    } else {
+        Err(TestbedError::NoControlPlane(path))
+    }
 }
 
 /// Builds what is missing and says so on standard error; does nothing if all is there. Returns the folder.
@@ -58,11 +66,15 @@ pub fn build() -> Result<PathBuf, TestbedError> {
     }
     require_go()?;
     let parent = cache()?;
-    std::fs::create_dir_all(&parent).map_err(TestbedError::io(format!("create {}", parent.display())))?;
+    std::fs::create_dir_all(&parent)
+        .map_err(TestbedError::io(format!("create {}", parent.display())))?;
     let unfinished = tempfile::Builder::new()
         .prefix(".building-")
         .tempdir_in(&parent)
-        .map_err(TestbedError::io(format!("create a folder in {}", parent.display())))?;
+        .map_err(TestbedError::io(format!(
+            "create a folder in {}",
+            parent.display()
+        )))?;
     build_into(unfinished.path())?;
     take_place(unfinished, &place)?;
     eprintln!("control plane: ready in {}", place.display());
@@ -76,18 +88,30 @@ fn build_into(folder: &Path) -> Result<(), TestbedError> {
     );
     let start = Instant::now();
     for (number, (name, package, versioned)) in (1..).zip(BINARIES) {
-        eprintln!("control plane: [{number}/{}] {name} ({}) ...", BINARIES.len(), elapsed(start));
+        eprintln!(
+            "control plane: [{number}/{}] {name} ({}) ...",
+            BINARIES.len(),
+            elapsed(start)
+        );
         go_build(&folder.join(name), package, versioned, start)?;
     }
     eprintln!("control plane: built in {}", elapsed(start));
     Ok(())
 }
 
-fn go_build(target: &Path, package: &str, versioned: bool, start: Instant) -> Result<(), TestbedError> {
+fn go_build(
+    target: &Path,
+    package: &str,
+    versioned: bool,
+    start: Instant,
+) -> Result<(), TestbedError> {
     let mut flags = "-s -w".to_owned();
     if versioned {
         let mut parts = KUBERNETES_VERSION.split('.');
-        let (major, minor) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        let (major, minor) = (
+            parts.next().unwrap_or_default(),
+            parts.next().unwrap_or_default(),
+        );
         let at = "k8s.io/component-base/version";
         flags.push_str(&format!(
             " -X {at}.gitVersion=v{KUBERNETES_VERSION} -X {at}.gitMajor={major} -X {at}.gitMinor={minor}"
@@ -106,14 +130,22 @@ fn go_build(target: &Path, package: &str, versioned: bool, start: Instant) -> Re
         .map_err(TestbedError::io("start `go build`"))?;
     let mut last_said = Instant::now();
     loop {
-        if let Some(status) = go.try_wait().map_err(TestbedError::io("wait for `go build`"))? {
+        if let Some(status) = go
+            .try_wait()
+            .map_err(TestbedError::io("wait for `go build`"))?
+        {
             return match status.success() {
                 true => Ok(()),
-                false => Err(TestbedError::Tool(format!("`go build {package}` failed ({status}); see the lines above"))),
+                false => Err(TestbedError::Tool(format!(
+                    "`go build {package}` failed ({status}); see the lines above"
+                ))),
             };
         }
         if last_said.elapsed() >= Duration::from_secs(30) {
-            eprintln!("control plane:       still compiling {package}, {}", elapsed(start));
+            eprintln!(
+                "control plane:       still compiling {package}, {}",
+                elapsed(start)
+            );
             last_said = Instant::now();
         }
         std::thread::sleep(Duration::from_millis(200));
@@ -129,7 +161,10 @@ fn take_place(finished: tempfile::TempDir, place: &Path) -> Result<(), TestbedEr
             Ok(())
         }
         Err(_) if place.join(BINARIES[0].0).is_file() => Ok(()),
-        Err(source) => Err(TestbedError::Io { what: format!("rename to {}", place.display()), source }),
+        Err(source) => Err(TestbedError::Io {
+            what: format!("rename to {}", place.display()),
+            source,
+        }),
     }
 }
 
@@ -141,12 +176,19 @@ fn require_go() -> Result<(), TestbedError> {
                 .to_owned(),
         )
     };
-    let answer = Command::new("go").arg("version").output().map_err(|_| missing())?;
+    let answer = Command::new("go")
+        .arg("version")
+        .output()
+        .map_err(|_| missing())?;
     if !answer.status.success() {
         return Err(missing());
     }
     let mut out = std::io::stderr();
-    let _ = write!(out, "control plane: {}", String::from_utf8_lossy(&answer.stdout));
+    let _ = write!(
+        out,
+        "control plane: {}",
+        String::from_utf8_lossy(&answer.stdout)
+    );
     Ok(())
 }
 
@@ -155,8 +197,10 @@ fn module() -> PathBuf {
 }
 
 fn cache() -> Result<PathBuf, TestbedError> {
-    let base = set_variable("XDG_CACHE_HOME").or_else(|| Some(set_variable("HOME")?.join(".cache")));
-    let base = base.ok_or_else(|| TestbedError::Tool("neither XDG_CACHE_HOME nor HOME is set".to_owned()))?;
+    let base =
+        set_variable("XDG_CACHE_HOME").or_else(|| Some(set_variable("HOME")?.join(".cache")));
+    let base = base
+        .ok_or_else(|| TestbedError::Tool("neither XDG_CACHE_HOME nor HOME is set".to_owned()))?;
     Ok(base.join("vmrestore/controlplane"))
 }
 
@@ -165,13 +209,19 @@ fn module_hash(module: &Path) -> Result<String, TestbedError> {
     let mut content = Vec::new();
     for name in ["go.mod", "go.sum"] {
         let path = module.join(name);
-        content.extend(std::fs::read(&path).map_err(TestbedError::io(format!("read {}", path.display())))?);
+        content.extend(
+            std::fs::read(&path).map_err(TestbedError::io(format!("read {}", path.display())))?,
+        );
     }
-    Ok(uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, &content).simple().to_string())
+    Ok(uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, &content)
+        .simple()
+        .to_string())
 }
 
 fn set_variable(name: &str) -> Option<PathBuf> {
-    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+    std::env::var_os(name)
+        .filter(|value| !value.is_empty())
+        .map(PathBuf::from)
 }
 
 fn elapsed(since: Instant) -> String {
@@ -200,7 +250,10 @@ mod tests {
     fn the_pinned_version_is_the_one_of_go_mod() {
         let text = std::fs::read_to_string(module().join("go.mod")).unwrap();
 
-        assert!(text.contains(&format!("k8s.io/kubernetes v{KUBERNETES_VERSION}")), "{text}");
+        assert!(
+            text.contains(&format!("k8s.io/kubernetes v{KUBERNETES_VERSION}")),
+            "{text}"
+        );
     }
 
     #[test]
@@ -214,7 +267,10 @@ mod tests {
 
         take_place(second, &place).unwrap();
 
-        assert_eq!(std::fs::read_to_string(place.join("etcd")).unwrap(), "first");
+        assert_eq!(
+            std::fs::read_to_string(place.join("etcd")).unwrap(),
+            "first"
+        );
         assert_eq!(std::fs::read_dir(parent.path()).unwrap().count(), 1);
     }
 }

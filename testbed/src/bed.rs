@@ -1,6 +1,9 @@
 //! Control plane, emulator and controller, wired to each other.
 
-use crate::{ControlPlane, Controller, ControllerOptions, Emulator, EmulatorOptions, Supervisor, TestbedError};
+use crate::{
+    ControlPlane, Controller, ControllerOptions, Emulator, EmulatorOptions, Supervisor,
+    TestbedError,
+};
 
 /// Everything that a restore needs, running. Stopped in order: controller, emulator, API server, etcd.
 pub struct Testbed {
@@ -30,7 +33,13 @@ impl Testbed {
     }
 
     /// YAML of a Secret and a vault object that reaches the emulator with it, both in `namespace`.
-    pub fn vault_yaml(&self, namespace: &str, name: &str, resource_group: &str, vault: &str) -> String {
+    pub fn vault_yaml(
+        &self,
+        namespace: &str,
+        name: &str,
+        resource_group: &str,
+        vault: &str,
+    ) -> String {
         let ready = self.emulator.ready();
         vault_yaml(&VaultYaml {
             namespace,
@@ -83,7 +92,11 @@ impl TestbedBuilder {
         )?;
         let controller = Controller::start(&plane, self.controller.reaching(&emulator)).await?;
         controller.wait_ready().await?;
-        Ok(Testbed { controller, emulator, plane })
+        Ok(Testbed {
+            controller,
+            emulator,
+            plane,
+        })
     }
 }
 

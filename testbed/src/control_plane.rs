@@ -1,13 +1,11 @@
 //! etcd and kube-apiserver, with RBAC, on free loopback ports.
 
+use crate::api_server::{api_server, etcd, free_ports, write_credentials};
 use crate::kubeconfig::{self, Access, write_private};
-use crate::supervise::ProcessSpec;
-use crate::{Process, Stage, Supervisor, TestbedError, assets, install_crypto_provider, repository};
+use crate::{Process, Supervisor, TestbedError, assets, install_crypto_provider, repository};
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use kube::api::{Api, ObjectMeta, PostParams};
-use std::collections::BTreeMap;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::time::Duration;
@@ -65,19 +63,29 @@ impl ControlPlane {
 
     async fn try_start(supervisor: &Supervisor, attempt: u32) -> Result<Self, TestbedError> {
         let folder = supervisor.folder().join(format!("control-plane-{attempt}"));
-        std::fs::create_dir_all(&folder).map_err(TestbedError::io(format!("create {}", folder.display())))?;
+        std::fs::create_dir_all(&folder)
+            .map_err(TestbedError::io(format!("create {}", folder.display())))?;
         let [etcd_port, peer_port, api_port] = free_ports()?;
         let admin_token = uuid::Uuid::new_v4().to_string();
         let ca_pem = write_credentials(&folder, &admin_token)?;
         let url = format!("https://127.0.0.1:{api_port}");
         let ca_file = folder.join("ca.crt");
         let kubeconfig = folder.join("admin.kubeconfig");
-        let access =
-            Access { url: &url, ca_file: &ca_file, user: "admin", token: &admin_token, namespace: "default" };
+        let access = Access {
+            url: &url,
+            ca_file: &ca_file,
+            user: "admin",
+            token: &admin_token,
+            namespace: "default",
+        };
         kubeconfig::write(&kubeconfig, &access)?;
 
-        let etcd = supervisor.spawn(etcd(&folder, attempt, etcd_port, peer_port)?).await?;
-        let api_server = supervisor.spawn(api_server(&folder, attempt, etcd_port, api_port)?).await?;
+        let etcd = supervisor
+            .spawn(etcd(&folder, attempt, etcd_port, peer_port)?)
+            .await?;
+        let api_server = supervisor
+            .spawn(api_server(&folder, attempt, etcd_port, api_port)?)
+            .await?;
         let plane = Self {
             supervisor: supervisor.clone(),
             etcd,
@@ -95,7 +103,11 @@ impl ControlPlane {
             // A taken port of etcd shows in etcd's log, while the API server merely waits.
             if let Some(exit) = plane.etcd.exit().await? {
                 let log = plane.etcd.log_tail(20);
-                return Err(TestbedError::Ended { name: "etcd".to_owned(), exit: exit.to_string(), log });
+                return Err(TestbedError::Ended {
+                    name: "etcd".to_owned(),
+                    exit: exit.to_string(),
+                    log,
+                });
             }
             let _ = plane.etcd.kill().await;
         }
@@ -105,14 +117,23 @@ impl ControlPlane {
     async fn wait_ready(&self) -> Result<(), TestbedError> {
         let http = self.http()?;
         let ready = async || {
-            let answer = http.get(format!("{}/readyz", self.url)).bearer_auth(&self.admin_token).send().await.ok()?;
+            let answer = http
+                .get(format!("{}/readyz", self.url))
+                .bearer_auth(&self.admin_token)
+                .send()
+                .await
+                .ok()?;
             answer.status().is_success().then_some(())
         };
         // A closure that also looks at etcd: without it the API server would be waited for in vain.
         let etcd_ended = async || matches!(self.etcd.exit().await, Ok(Some(_)));
         self.api_server
             .wait_until("the API server to be ready", READY_WITHIN, async || {
-                if etcd_ended().await { Some(false) } else { ready().await.map(|()| true) }
+                if etcd_ended().await {
+                    Some(false)
+                } else {
+                    ready().await.map(|()| true)
+                }
             })
             .await?
             .then_some(())
@@ -169,7 +190,11 @@ impl ControlPlane {
 
     /// Process ids of the supervisor, etcd and kube-apiserver.
     pub fn pids(&self) -> [u32; 3] {
-        [self.supervisor.pid(), self.etcd.pid(), self.api_server.pid()]
+        [
+            self.supervisor.pid(),
+            self.etcd.pid(),
+            self.api_server.pid(),
+        ]
     }
 
     /// The API server's process id.
@@ -214,7 +239,10 @@ impl ControlPlane {
     /// # Errors
     /// As [`ControlPlane::apply`].
     pub async fn apply_text(&self, text: &str) -> Result<String, TestbedError> {
-        let file = self.supervisor.folder().join(format!("apply-{}.yaml", uuid::Uuid::new_v4().simple()));
+        let file = self
+            .supervisor
+            .folder()
+            .join(format!("apply-{}.yaml", uuid::Uuid::new_v4().simple()));
         write_private(&file, text)?;
         let applied = self.apply(&file).await;
         let _ = std::fs::remove_file(&file);
@@ -229,9 +257,17 @@ impl ControlPlane {
         self.installed
             .get_or_try_init(async || {
                 self.apply(repository().join("crds")).await?;
-                self.apply(repository().join("deploy/namespace.yaml")).await?;
+                self.apply(repository().join("deploy/namespace.yaml"))
+                    .await?;
                 self.apply(repository().join("deploy/rbac.yaml")).await?;
-                self.kubectl_ok(&["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"]).await?;
+                self.kubectl_ok(&[
+                    "wait",
+                    "--for=condition=Established",
+                    "--timeout=60s",
+                    "crd",
+                    "--all",
+                ])
+                .await?;
                 Ok(())
             })
             .await
@@ -242,10 +278,17 @@ impl ControlPlane {
     ///
     /// # Errors
     /// If the API server refuses the token.
-    pub async fn kubeconfig_for_service_account(&self, namespace: &str, name: &str) -> Result<PathBuf, TestbedError> {
+    pub async fn kubeconfig_for_service_account(
+        &self,
+        namespace: &str,
+        name: &str,
+    ) -> Result<PathBuf, TestbedError> {
         let accounts: Api<ServiceAccount> = Api::namespaced(self.client(), namespace);
         let account = ServiceAccount {
-            metadata: ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() },
+            metadata: ObjectMeta {
+                name: Some(name.to_owned()),
+                ..ObjectMeta::default()
+            },
             ..ServiceAccount::default()
         };
         let what = format!("make ServiceAccount {namespace}/{name}");
@@ -263,13 +306,21 @@ impl ControlPlane {
         let answer = accounts
             .create_token_request(name, &PostParams::default(), &request)
             .await
-            .map_err(TestbedError::kubernetes(format!("request a token of ServiceAccount {namespace}/{name}")))?;
+            .map_err(TestbedError::kubernetes(format!(
+                "request a token of ServiceAccount {namespace}/{name}"
+            )))?;
         let token = answer.status.map(|status| status.token).unwrap_or_default();
         let path = self.supervisor.folder().join(format!(
             "{namespace}-{name}-{}.kubeconfig",
             uuid::Uuid::new_v4().simple()
         ));
-        let access = Access { url: &self.url, ca_file: &self.ca_file, user: name, token: &token, namespace };
+        let access = Access {
+            url: &self.url,
+            ca_file: &self.ca_file,
+            user: name,
+            token: &token,
+            namespace,
+        };
         kubeconfig::write(&path, &access)?;
         Ok(path)
     }
@@ -282,7 +333,10 @@ impl ControlPlane {
         let unique = uuid::Uuid::new_v4().simple().to_string();
         let name = format!("{prefix}-{}", &unique[..8]);
         let namespace = Namespace {
-            metadata: ObjectMeta { name: Some(name.clone()), ..ObjectMeta::default() },
+            metadata: ObjectMeta {
+                name: Some(name.clone()),
+                ..ObjectMeta::default()
+            },
             ..Namespace::default()
         };
         Api::<Namespace>::all(self.client())
@@ -299,7 +353,11 @@ impl ControlPlane {
 }
 
 /// Runs kubectl with a kubeconfig; its discovery cache lies in `folder`.
-pub(crate) async fn kubectl(kubeconfig: &Path, folder: &Path, args: &[&str]) -> Result<Output, TestbedError> {
+pub(crate) async fn kubectl(
+    kubeconfig: &Path,
+    folder: &Path,
+    args: &[&str],
+) -> Result<Output, TestbedError> {
     tokio::process::Command::new(assets::binary("kubectl")?)
         .args(args)
         .env("KUBECONFIG", kubeconfig)
@@ -317,91 +375,4 @@ fn already_there<T>(result: kube::Result<T>) -> kube::Result<()> {
         Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
         Err(error) => Err(error),
     }
-}
-
-/// Ports that were free a moment ago. All are held while they are chosen, so that they differ.
-pub(crate) fn free_ports<const N: usize>() -> Result<[u16; N], TestbedError> {
-    let mut ports = [0; N];
-    let mut held = Vec::with_capacity(N);
-    for port in &mut ports {
-        let listener = TcpListener::bind("127.0.0.1:0").map_err(TestbedError::io("find a free port"))?;
-        *port = listener.local_addr().map_err(TestbedError::io("find a free port"))?.port();
-        held.push(listener);
-    }
-    Ok(ports)
-}
-
-/// Writes the CA, the server's certificate, the key that signs ServiceAccount tokens, and the admin's token.
-/// Returns the CA in PEM.
-fn write_credentials(folder: &Path, admin_token: &str) -> Result<String, TestbedError> {
-    let failed = |error: rcgen::Error| TestbedError::Unreadable(format!("make a certificate: {error}"));
-    let mut ca = rcgen::CertificateParams::new(Vec::new()).map_err(failed)?;
-    ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    ca.distinguished_name.push(rcgen::DnType::CommonName, "vmrestore testbed CA");
-    let ca = rcgen::CertifiedIssuer::self_signed(ca, rcgen::KeyPair::generate().map_err(failed)?).map_err(failed)?;
-    let server_key = rcgen::KeyPair::generate().map_err(failed)?;
-    let names = ["127.0.0.1", "localhost", "kubernetes.default.svc"].map(str::to_owned);
-    let mut server = rcgen::CertificateParams::new(names.to_vec()).map_err(failed)?;
-    server.distinguished_name.push(rcgen::DnType::CommonName, "kube-apiserver");
-    let server = server.signed_by(&server_key, &ca).map_err(failed)?;
-    let account_key = rcgen::KeyPair::generate().map_err(failed)?;
-
-    let ca_pem = ca.as_ref().pem();
-    write_private(&folder.join("ca.crt"), &ca_pem)?;
-    write_private(&folder.join("apiserver.crt"), &server.pem())?;
-    write_private(&folder.join("apiserver.key"), &server_key.serialize_pem())?;
-    write_private(&folder.join("sa.key"), &account_key.serialize_pem())?;
-    write_private(&folder.join("sa.pub"), &account_key.public_key_pem())?;
-    write_private(&folder.join("tokens.csv"), &format!("{admin_token},admin,admin,system:masters\n"))?;
-    Ok(ca_pem)
-}
-
-fn etcd(folder: &Path, attempt: u32, port: u16, peer_port: u16) -> Result<ProcessSpec, TestbedError> {
-    let url = format!("http://127.0.0.1:{port}");
-    let args = [
-        format!("--data-dir={}", folder.join("etcd").display()),
-        format!("--listen-client-urls={url}"),
-        format!("--advertise-client-urls={url}"),
-        format!("--listen-peer-urls=http://127.0.0.1:{peer_port}"),
-        "--unsafe-no-fsync".to_owned(),
-        "--log-level=warn".to_owned(),
-    ];
-    Ok(ProcessSpec {
-        name: format!("etcd-{attempt}"),
-        stage: Stage::Etcd,
-        program: assets::binary("etcd")?,
-        args: args.to_vec(),
-        env: BTreeMap::new(),
-        log: folder.join("etcd.log"),
-    })
-}
-
-fn api_server(folder: &Path, attempt: u32, etcd_port: u16, port: u16) -> Result<ProcessSpec, TestbedError> {
-    let file = |name: &str| folder.join(name).display().to_string();
-    let args = [
-        format!("--etcd-servers=http://127.0.0.1:{etcd_port}"),
-        "--bind-address=127.0.0.1".to_owned(),
-        "--advertise-address=127.0.0.1".to_owned(),
-        format!("--secure-port={port}"),
-        format!("--cert-dir={}", file("certs")),
-        format!("--tls-cert-file={}", file("apiserver.crt")),
-        format!("--tls-private-key-file={}", file("apiserver.key")),
-        format!("--service-account-key-file={}", file("sa.pub")),
-        format!("--service-account-signing-key-file={}", file("sa.key")),
-        "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
-        format!("--token-auth-file={}", file("tokens.csv")),
-        "--authorization-mode=RBAC".to_owned(),
-        "--service-cluster-ip-range=10.0.0.0/24".to_owned(),
-        "--endpoint-reconciler-type=none".to_owned(),
-        "--allow-privileged=true".to_owned(),
-        "--shutdown-delay-duration=0s".to_owned(),
-    ];
-    Ok(ProcessSpec {
-        name: format!("kube-apiserver-{attempt}"),
-        stage: Stage::ApiServer,
-        program: assets::binary("kube-apiserver")?,
-        args: args.to_vec(),
-        env: BTreeMap::new(),
-        log: folder.join("kube-apiserver.log"),
-    })
 }

@@ -1,7 +1,10 @@
 //! `vmrestore-controller run` as a process that can be killed and started again.
 
 use crate::supervise::{Exit, ProcessSpec};
-use crate::{ControlPlane, Emulator, Process, Stage, Supervisor, TestbedError, binaries, install_crypto_provider};
+use crate::{
+    ControlPlane, Emulator, Process, Stage, Supervisor, TestbedError, binaries,
+    install_crypto_provider,
+};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -69,12 +72,19 @@ impl Controller {
     ///
     /// # Errors
     /// If the binary is not built or the API server refuses a manifest.
-    pub async fn start(plane: &ControlPlane, options: ControllerOptions) -> Result<Self, TestbedError> {
+    pub async fn start(
+        plane: &ControlPlane,
+        options: ControllerOptions,
+    ) -> Result<Self, TestbedError> {
         install_crypto_provider();
         plane.install().await?;
         let kubeconfig = match &options.kubeconfig {
             Some(path) => path.clone(),
-            None => plane.kubeconfig_for_service_account(SYSTEM_NAMESPACE, SERVICE_ACCOUNT).await?,
+            None => {
+                plane
+                    .kubeconfig_for_service_account(SYSTEM_NAMESPACE, SERVICE_ACCOUNT)
+                    .await?
+            }
         };
         let supervisor = plane.supervisor().clone();
         let spec = spec(&supervisor, &kubeconfig, options)?;
@@ -84,7 +94,13 @@ impl Controller {
             .timeout(Duration::from_secs(10))
             .build()
             .map_err(TestbedError::http("make an HTTP client"))?;
-        Ok(Self { supervisor, spec, process, log_start: 0, http })
+        Ok(Self {
+            supervisor,
+            spec,
+            process,
+            log_start: 0,
+            http,
+        })
     }
 
     /// Waits until `/readyz` says yes.
@@ -95,7 +111,12 @@ impl Controller {
         self.process
             .wait_until("the controller to be ready", READY_WITHIN, async || {
                 let address = self.admin_address()?;
-                let answer = self.http.get(format!("http://{address}/readyz")).send().await.ok()?;
+                let answer = self
+                    .http
+                    .get(format!("http://{address}/readyz"))
+                    .send()
+                    .await
+                    .ok()?;
                 answer.status().is_success().then_some(())
             })
             .await
@@ -164,18 +185,27 @@ impl Controller {
     /// # Errors
     /// If it does not answer.
     pub async fn metrics(&self) -> Result<String, TestbedError> {
-        let address = self
-            .admin_address()
-            .ok_or_else(|| TestbedError::Unreadable("the controller's log does not say where it listens".to_owned()))?;
+        let address = self.admin_address().ok_or_else(|| {
+            TestbedError::Unreadable(
+                "the controller's log does not say where it listens".to_owned(),
+            )
+        })?;
         let what = || TestbedError::http("read the controller's metrics");
-        let answer = self.http.get(format!("http://{address}/metrics")).send().await.map_err(what())?;
+        let answer = self
+            .http
+            .get(format!("http://{address}/metrics"))
+            .send()
+            .await
+            .map_err(what())?;
         answer.text().await.map_err(what())
     }
 
     /// The most memory that the running process ever had, in KiB (`VmHWM` of Linux).
     pub fn peak_memory_kib(&self) -> Option<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))?;
         line.trim().trim_end_matches("kB").trim().parse().ok()
     }
 }
@@ -198,13 +228,36 @@ fn spec(
         "--listen=127.0.0.1:0".to_owned(),
         "--log-format=json".to_owned(),
     ];
-    args.extend(options.namespaces.iter().map(|namespace| format!("--namespace={namespace}")));
-    args.extend(options.allow_azure_hosts.iter().map(|host| format!("--allow-azure-host={host}")));
-    args.extend(options.azure_ca_file.iter().map(|file| format!("--azure-ca-file={}", file.display())));
-    args.extend(options.time_scale.map(|scale| format!("--time-scale={scale}")));
+    args.extend(
+        options
+            .namespaces
+            .iter()
+            .map(|namespace| format!("--namespace={namespace}")),
+    );
+    args.extend(
+        options
+            .allow_azure_hosts
+            .iter()
+            .map(|host| format!("--allow-azure-host={host}")),
+    );
+    args.extend(
+        options
+            .azure_ca_file
+            .iter()
+            .map(|file| format!("--azure-ca-file={}", file.display())),
+    );
+    args.extend(
+        options
+            .time_scale
+            .map(|scale| format!("--time-scale={scale}")),
+    );
     args.extend(options.args);
     let mut env = options.env;
-    env.extend(options.time_origin.map(|origin| ("VMRESTORE_TIME_ORIGIN".to_owned(), origin.to_string())));
+    env.extend(
+        options
+            .time_origin
+            .map(|origin| ("VMRESTORE_TIME_ORIGIN".to_owned(), origin.to_string())),
+    );
     Ok(ProcessSpec {
         log: supervisor.folder().join(format!("{name}.log")),
         name,
@@ -219,7 +272,9 @@ fn spec(
 fn listen_address(log: &str) -> Option<String> {
     log.lines().rev().find_map(|line| {
         let line: Value = serde_json::from_str(line).ok()?;
-        let field = line.get("listen").or_else(|| line.get("fields")?.get("listen"))?;
+        let field = line
+            .get("listen")
+            .or_else(|| line.get("fields")?.get("listen"))?;
         field.as_str().map(str::to_owned)
     })
 }

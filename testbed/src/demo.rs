@@ -26,15 +26,27 @@ pub async fn demo() -> Result<bool, TestbedError> {
     introduce(&bed, start.elapsed());
 
     title("2. A vault and a restore, as YAML");
-    apply_example(&bed, "vault-emulator.yaml", &[]).await?;
+    apply_example(&bed, "vault.yaml", &[]).await?;
     show_manifest("restore-disks.yaml", &[])?;
     apply_example(&bed, "restore-disks.yaml", &[]).await?;
 
     title("3. The controller restores");
-    let first = watch(&bed, "restore-testvm", async |status| status["finished"] == true).await?;
+    let first = watch(&bed, "restore-testvm", async |status| {
+        status["finished"] == true
+    })
+    .await?;
     type_command(&bed, &["get", "vmr"]).await?;
     type_command(&bed, &["describe", "vmr", "restore-testvm"]).await?;
-    type_command(&bed, &["wait", "vmr/restore-testvm", "--for=condition=Complete", "--timeout=10s"]).await?;
+    type_command(
+        &bed,
+        &[
+            "wait",
+            "vmr/restore-testvm",
+            "--for=condition=Complete",
+            "--timeout=10s",
+        ],
+    )
+    .await?;
 
     title("4. The same again, but the controller dies in the worst moment");
     let again = [("name: restore-testvm", "name: restore-testvm-again")];
@@ -43,7 +55,14 @@ pub async fn demo() -> Result<bool, TestbedError> {
     title("5. What Azure saw");
     let good = tell_ledger(&bed, [&first, &second]).await?;
     print_costs(&bed, start.elapsed()).await;
-    println!("{}", if good { "\nIt worked." } else { "\nIt did NOT work: see above." });
+    println!(
+        "{}",
+        if good {
+            "\nIt worked."
+        } else {
+            "\nIt did NOT work: see above."
+        }
+    );
     bed.stop().await;
     Ok(good)
 }
@@ -56,9 +75,9 @@ pub async fn playground() -> Result<(), TestbedError> {
     let start = Instant::now();
     let bed = start_bed().await?;
     introduce(&bed, start.elapsed());
-    apply_example(&bed, "vault-emulator.yaml", &[]).await?;
+    apply_example(&bed, "vault.yaml", &[]).await?;
     let kubectl = crate::assets::binary("kubectl")?;
-    let examples = repository().join("examples");
+    let examples = repository().join("examples/demo");
     println!(
         "\nYour turn. In another terminal:\n\n  \
          export KUBECONFIG={}\n  alias kubectl={}\n  \
@@ -83,7 +102,9 @@ pub async fn playground() -> Result<(), TestbedError> {
 async fn start_bed() -> Result<Testbed, TestbedError> {
     println!("starting etcd, kube-apiserver, the Azure emulator and the controller ...");
     let bed = Testbed::builder().time_scale(TIME_SCALE).start().await?;
-    bed.plane.kubectl_ok(&["create", "namespace", NAMESPACE]).await?;
+    bed.plane
+        .kubectl_ok(&["create", "namespace", NAMESPACE])
+        .await?;
     Ok(bed)
 }
 
@@ -103,7 +124,10 @@ fn introduce(bed: &Testbed, took: Duration) {
 }
 
 /// Kills the controller after Azure has accepted the restore and before the controller hears of it, and starts it again.
-async fn survive_a_crash(bed: &mut Testbed, changes: &[(&str, &str)]) -> Result<Value, TestbedError> {
+async fn survive_a_crash(
+    bed: &mut Testbed,
+    changes: &[(&str, &str)],
+) -> Result<Value, TestbedError> {
     // The answer to the trigger is held back, so that there is a moment to strike in.
     let slow = serde_json::json!({"rules": [{"match": {"operation": "TriggerRestore"},
         "action": {"when": "afterEffect", "delay": "PT60S"}}]});
@@ -117,7 +141,10 @@ async fn survive_a_crash(bed: &mut Testbed, changes: &[(&str, &str)]) -> Result<
             return Err(TestbedError::TimedOut {
                 what: "the second restore to reach Azure".to_owned(),
                 seconds: RESTORE_WITHIN.as_secs(),
-                log: format!("; the controller's log ends:\n{}", tail(&bed.controller.logs(), 20)),
+                log: format!(
+                    "; the controller's log ends:\n{}",
+                    tail(&bed.controller.logs(), 20)
+                ),
             });
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -129,9 +156,15 @@ async fn survive_a_crash(bed: &mut Testbed, changes: &[(&str, &str)]) -> Result<
     type_command(bed, &["get", "vmr"]).await?;
     bed.controller.restart().await?;
     bed.controller.wait_ready().await?;
-    println!("  The controller is back as pid {}. It does not know whether its request arrived.", bed.controller.pid());
+    println!(
+        "  The controller is back as pid {}. It does not know whether its request arrived.",
+        bed.controller.pid()
+    );
     println!("  It looks for its own restore in the vault's job list before it does anything:");
-    let status = watch(bed, "restore-testvm-again", async |status| status["finished"] == true).await?;
+    let status = watch(bed, "restore-testvm-again", async |status| {
+        status["finished"] == true
+    })
+    .await?;
     type_command(bed, &["get", "vmr"]).await?;
     Ok(status)
 }
@@ -143,38 +176,64 @@ async fn tell_ledger(bed: &Testbed, runs: [&Value; 2]) -> Result<bool, TestbedEr
         println!(
             "  POST …/restore   x-ms-client-request-id {}   ->   job {}",
             entry["clientRequestId"].as_str().unwrap_or("none"),
-            entry.pointer("/caused/jobId").and_then(Value::as_str).unwrap_or("none"),
+            entry
+                .pointer("/caused/jobId")
+                .and_then(Value::as_str)
+                .unwrap_or("none"),
         );
     }
-    let jobs: Vec<&str> =
-        accepted.iter().filter_map(|entry| entry.pointer("/caused/jobId").and_then(Value::as_str)).collect();
-    let of_runs: Vec<&str> = runs.iter().filter_map(|status| status.pointer("/job/id")?.as_str()).collect();
+    let jobs: Vec<&str> = accepted
+        .iter()
+        .filter_map(|entry| entry.pointer("/caused/jobId").and_then(Value::as_str))
+        .collect();
+    let of_runs: Vec<&str> = runs
+        .iter()
+        .filter_map(|status| status.pointer("/job/id")?.as_str())
+        .collect();
     let succeeded = runs.iter().all(|status| status["phase"] == "Succeeded");
     let exactly_once = jobs.len() == runs.len() && jobs == of_runs;
-    println!("  {} runs, {} restores accepted by Azure: {}", runs.len(), accepted.len(), match exactly_once {
-        true => "one job for each run, and each run knows its job.",
-        false => "that is not one for each run.",
-    });
+    println!(
+        "  {} runs, {} restores accepted by Azure: {}",
+        runs.len(),
+        accepted.len(),
+        match exactly_once {
+            true => "one job for each run, and each run knows its job.",
+            false => "that is not one for each run.",
+        }
+    );
     Ok(succeeded && exactly_once)
 }
 
 async fn print_costs(bed: &Testbed, took: Duration) {
     if let Ok(requests) = bed.emulator.requests().await {
-        println!("  requests to Azure: {} ({})", requests["total"], requests["counts"]);
+        println!(
+            "  requests to Azure: {} ({})",
+            requests["total"], requests["counts"]
+        );
     }
     if let Some(kib) = bed.controller.peak_memory_kib() {
-        println!("  the controller's memory at its peak: {:.1} MiB", kib as f64 / 1024.0);
+        println!(
+            "  the controller's memory at its peak: {:.1} MiB",
+            kib as f64 / 1024.0
+        );
     }
     println!("  the demo took {:.0} s", took.as_secs_f64());
 }
 
 /// Shows the run's progress until `done`: one line that moves on a terminal, a line for each change elsewhere.
-async fn watch(bed: &Testbed, name: &str, done: impl AsyncFn(&Value) -> bool) -> Result<Value, TestbedError> {
+async fn watch(
+    bed: &Testbed,
+    name: &str,
+    done: impl AsyncFn(&Value) -> bool,
+) -> Result<Value, TestbedError> {
     let terminal = std::io::stdout().is_terminal();
     let start = Instant::now();
     let mut shown = String::new();
     loop {
-        let object = bed.plane.kubectl_ok(&["get", "vmr", name, "-n", NAMESPACE, "-o", "json"]).await?;
+        let object = bed
+            .plane
+            .kubectl_ok(&["get", "vmr", name, "-n", NAMESPACE, "-o", "json"])
+            .await?;
         let object: Value = serde_json::from_str(&object)
             .map_err(|error| TestbedError::Unreadable(format!("read vmr {name}: {error}")))?;
         let status = object["status"].clone();
@@ -194,9 +253,15 @@ async fn watch(bed: &Testbed, name: &str, done: impl AsyncFn(&Value) -> bool) ->
         }
         if start.elapsed() > RESTORE_WITHIN {
             return Err(TestbedError::TimedOut {
-                what: format!("vmr {name}: {}", status["message"].as_str().unwrap_or("it has no status")),
+                what: format!(
+                    "vmr {name}: {}",
+                    status["message"].as_str().unwrap_or("it has no status")
+                ),
                 seconds: RESTORE_WITHIN.as_secs(),
-                log: format!("; the controller's log ends:\n{}", tail(&bed.controller.logs(), 20)),
+                log: format!(
+                    "; the controller's log ends:\n{}",
+                    tail(&bed.controller.logs(), 20)
+                ),
             });
         }
         tokio::time::sleep(Duration::from_millis(400)).await;
@@ -205,11 +270,20 @@ async fn watch(bed: &Testbed, name: &str, done: impl AsyncFn(&Value) -> bool) ->
 
 fn progress_row(status: &Value) -> String {
     const WIDTH: usize = 20;
-    let percent = status.pointer("/job/progressPercent").and_then(Value::as_u64).unwrap_or_default().min(100);
+    let percent = status
+        .pointer("/job/progressPercent")
+        .and_then(Value::as_u64)
+        .unwrap_or_default()
+        .min(100);
     let filled = usize::try_from(percent).unwrap_or_default() * WIDTH / 100;
     let bar = "#".repeat(filled) + &".".repeat(WIDTH - filled);
     let phase = status["phase"].as_str().unwrap_or("unseen");
-    let message: String = status["message"].as_str().unwrap_or_default().chars().take(80).collect();
+    let message: String = status["message"]
+        .as_str()
+        .unwrap_or_default()
+        .chars()
+        .take(80)
+        .collect();
     format!("{phase:<12} [{bar}] {percent:>3} %  {message}")
 }
 
@@ -217,8 +291,16 @@ fn progress_row(status: &Value) -> String {
 async fn type_command(bed: &Testbed, args: &[&str]) -> Result<(), TestbedError> {
     println!("\n  $ kubectl {}", args.join(" "));
     let with_namespace = [&["-n", NAMESPACE], args].concat();
-    let output = kubectl(bed.plane.kubeconfig(), bed.plane.supervisor().folder(), &with_namespace).await?;
-    for line in String::from_utf8_lossy(&output.stdout).lines().chain(String::from_utf8_lossy(&output.stderr).lines()) {
+    let output = kubectl(
+        bed.plane.kubeconfig(),
+        bed.plane.supervisor().folder(),
+        &with_namespace,
+    )
+    .await?;
+    for line in String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .chain(String::from_utf8_lossy(&output.stderr).lines())
+    {
         println!("  {line}");
     }
     if output.status.success() {
@@ -230,12 +312,22 @@ async fn type_command(bed: &Testbed, args: &[&str]) -> Result<(), TestbedError> 
     })
 }
 
-async fn apply_example(bed: &Testbed, name: &str, changes: &[(&str, &str)]) -> Result<(), TestbedError> {
+async fn apply_example(
+    bed: &Testbed,
+    name: &str,
+    changes: &[(&str, &str)],
+) -> Result<(), TestbedError> {
     let file = bed.plane.supervisor().folder().join(name);
-    std::fs::write(&file, filled(bed, name, changes)?).map_err(TestbedError::io(format!("write {}", file.display())))?;
-    println!("\n  $ kubectl apply -f examples/{name}");
+    std::fs::write(&file, filled(bed, name, changes)?)
+        .map_err(TestbedError::io(format!("write {}", file.display())))?;
+    println!("\n  $ kubectl apply -f examples/demo/{name}");
     let path = file.display().to_string();
-    for line in bed.plane.kubectl_ok(&["apply", "-n", NAMESPACE, "-f", &path]).await?.lines() {
+    for line in bed
+        .plane
+        .kubectl_ok(&["apply", "-n", NAMESPACE, "-f", &path])
+        .await?
+        .lines()
+    {
         println!("  {line}");
     }
     Ok(())
@@ -243,7 +335,10 @@ async fn apply_example(bed: &Testbed, name: &str, changes: &[(&str, &str)]) -> R
 
 fn show_manifest(name: &str, changes: &[(&str, &str)]) -> Result<(), TestbedError> {
     println!();
-    for line in changed(&example(name)?, changes).lines().filter(|line| !line.starts_with('#')) {
+    for line in changed(&example(name)?, changes)
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+    {
         println!("    {line}");
     }
     Ok(())
@@ -263,11 +358,13 @@ fn filled(bed: &Testbed, name: &str, changes: &[(&str, &str)]) -> Result<String,
 }
 
 fn changed(text: &str, changes: &[(&str, &str)]) -> String {
-    changes.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
+    changes
+        .iter()
+        .fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
 }
 
 fn example(name: &str) -> Result<String, TestbedError> {
-    let path = repository().join("examples").join(name);
+    let path = repository().join("examples/demo").join(name);
     std::fs::read_to_string(&path).map_err(TestbedError::io(format!("read {}", path.display())))
 }
 
@@ -286,18 +383,35 @@ mod tests {
 
     #[test]
     fn progress_fits_its_bar() {
-        let row = progress_row(&serde_json::json!({"phase": "Running", "job": {"progressPercent": 250}}));
+        let row =
+            progress_row(&serde_json::json!({"phase": "Running", "job": {"progressPercent": 250}}));
 
         assert!(row.contains("[####################] 100 %"), "{row}");
     }
 
     #[test]
     fn every_placeholder_of_the_examples_has_a_value() {
-        let known = ["HTTPS", "SUBSCRIPTION_ID", "TENANT_ID", "CLIENT_ID", "CLIENT_SECRET"];
-        let text = example("vault-emulator.yaml").unwrap();
+        let known = [
+            "HTTPS",
+            "SUBSCRIPTION_ID",
+            "TENANT_ID",
+            "CLIENT_ID",
+            "CLIENT_SECRET",
+        ];
+        let text = example("vault.yaml").unwrap();
 
-        let used: Vec<&str> = text.split("${").skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name).collect();
+        let used: Vec<&str> = text
+            .split("${")
+            .skip(1)
+            .filter_map(|rest| rest.split_once('}'))
+            .map(|(name, _)| name)
+            .collect();
 
-        assert!(used.iter().filter(|name| **name != "...").all(|name| known.contains(name)), "{used:?}");
+        assert!(
+            used.iter()
+                .filter(|name| **name != "...")
+                .all(|name| known.contains(name)),
+            "{used:?}"
+        );
     }
 }

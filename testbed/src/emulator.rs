@@ -61,17 +61,22 @@ impl Emulator {
     ///
     /// # Errors
     /// As [`Emulator::start`].
-    pub async fn start_under(supervisor: &Supervisor, options: EmulatorOptions) -> Result<Self, TestbedError> {
+    pub async fn start_under(
+        supervisor: &Supervisor,
+        options: EmulatorOptions,
+    ) -> Result<Self, TestbedError> {
         install_crypto_provider();
         let name = format!("emulator-{}", uuid::Uuid::new_v4().simple());
         let folder = supervisor.folder().join(&name);
-        std::fs::create_dir_all(&folder).map_err(TestbedError::io(format!("create {}", folder.display())))?;
+        std::fs::create_dir_all(&folder)
+            .map_err(TestbedError::io(format!("create {}", folder.display())))?;
         let scenario = match options.scenario {
             None => None,
             Some(Scenario::File(path)) => Some(path),
             Some(Scenario::Yaml(text)) => {
                 let path = folder.join("scenario.yaml");
-                std::fs::write(&path, text).map_err(TestbedError::io(format!("write {}", path.display())))?;
+                std::fs::write(&path, text)
+                    .map_err(TestbedError::io(format!("write {}", path.display())))?;
                 Some(path)
             }
         };
@@ -82,8 +87,16 @@ impl Emulator {
             format!("--state-dir={}", folder.join("state").display()),
         ];
         args.extend(scenario.map(|path| format!("--scenario={}", path.display())));
-        args.extend(options.time_scale.map(|scale| format!("--time-scale={scale}")));
-        args.extend(options.time_origin.map(|origin| format!("--time-origin={origin}")));
+        args.extend(
+            options
+                .time_scale
+                .map(|scale| format!("--time-scale={scale}")),
+        );
+        args.extend(
+            options
+                .time_origin
+                .map(|origin| format!("--time-origin={origin}")),
+        );
 
         let spec = ProcessSpec {
             name,
@@ -95,7 +108,11 @@ impl Emulator {
         };
         let process = supervisor.spawn(spec).await?;
         let mut ready = process
-            .wait_until("the emulator to be ready", Duration::from_secs(30), async || ready_line(&process.log()))
+            .wait_until(
+                "the emulator to be ready",
+                Duration::from_secs(30),
+                async || ready_line(&process.log()),
+            )
             .await?;
         if ready.tenant_id.is_empty() {
             ready.tenant_id = tenant_of(&ready.token_endpoint);
@@ -105,7 +122,11 @@ impl Emulator {
             .timeout(Duration::from_secs(30))
             .build()
             .map_err(TestbedError::http("make an HTTP client"))?;
-        Ok(Self { process, ready, http })
+        Ok(Self {
+            process,
+            ready,
+            http,
+        })
     }
 
     /// Addresses, CA and the principal that may do everything.
@@ -147,7 +168,9 @@ impl Emulator {
     /// # Errors
     /// If the emulator refuses the rules.
     pub async fn set_faults(&self, rules: &Value) -> Result<(), TestbedError> {
-        self.admin(reqwest::Method::PUT, "faults", Some(rules)).await.map(drop)
+        self.admin(reqwest::Method::PUT, "faults", Some(rules))
+            .await
+            .map(drop)
     }
 
     /// From now on every request goes well.
@@ -164,7 +187,9 @@ impl Emulator {
     /// If the emulator does not answer.
     pub async fn advance_clock(&self, by: Duration) -> Result<(), TestbedError> {
         let body = serde_json::json!({"advance": format!("PT{}S", by.as_secs_f64())});
-        self.admin(reqwest::Method::PUT, "clock", Some(&body)).await.map(drop)
+        self.admin(reqwest::Method::PUT, "clock", Some(&body))
+            .await
+            .map(drop)
     }
 
     /// Changes how a restore goes on that was accepted already, by its job or operation: `{"outcome": "failed"}`.
@@ -172,7 +197,13 @@ impl Emulator {
     /// # Errors
     /// If the emulator does not know it.
     pub async fn set_behaviour(&self, job: &str, behaviour: &Value) -> Result<(), TestbedError> {
-        self.admin(reqwest::Method::PUT, &format!("jobs/{job}/behaviour"), Some(behaviour)).await.map(drop)
+        self.admin(
+            reqwest::Method::PUT,
+            &format!("jobs/{job}/behaviour"),
+            Some(behaviour),
+        )
+        .await
+        .map(drop)
     }
 
     /// Changes parts of the world that the emulator plays, by a JSON merge patch.
@@ -180,7 +211,9 @@ impl Emulator {
     /// # Errors
     /// If the emulator refuses the result.
     pub async fn patch_scenario(&self, patch: &Value) -> Result<(), TestbedError> {
-        self.admin(reqwest::Method::PATCH, "scenario", Some(patch)).await.map(drop)
+        self.admin(reqwest::Method::PATCH, "scenario", Some(patch))
+            .await
+            .map(drop)
     }
 
     /// The restores that the emulator has accepted, in order: ledger entries that made a job.
@@ -191,7 +224,8 @@ impl Emulator {
         let ledger = self.ledger().await?;
         let entries = ledger["entries"].as_array().cloned().unwrap_or_default();
         let accepted = |entry: &Value| {
-            entry["operation"] == "TriggerRestore" && entry.pointer("/caused/jobId").is_some_and(Value::is_string)
+            entry["operation"] == "TriggerRestore"
+                && entry.pointer("/caused/jobId").is_some_and(Value::is_string)
         };
         Ok(entries.into_iter().filter(accepted).collect())
     }
@@ -201,7 +235,9 @@ impl Emulator {
     /// # Errors
     /// If the emulator refuses the scenario.
     pub async fn put_scenario(&self, scenario: &Value) -> Result<(), TestbedError> {
-        self.admin(reqwest::Method::PUT, "scenario", Some(scenario)).await.map(drop)
+        self.admin(reqwest::Method::PUT, "scenario", Some(scenario))
+            .await
+            .map(drop)
     }
 
     /// Stops the emulator.
@@ -212,9 +248,16 @@ impl Emulator {
         self.process.stop(Duration::from_secs(5)).await.map(drop)
     }
 
-    async fn admin(&self, method: reqwest::Method, path: &str, body: Option<&Value>) -> Result<Value, TestbedError> {
+    async fn admin(
+        &self,
+        method: reqwest::Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Value, TestbedError> {
         let what = format!("{method} /_emulator/{path}");
-        let mut request = self.http.request(method, format!("{}/_emulator/{path}", self.ready.http));
+        let mut request = self
+            .http
+            .request(method, format!("{}/_emulator/{path}", self.ready.http));
         if let Some(body) = body {
             request = request.json(body);
         }
@@ -222,12 +265,15 @@ impl Emulator {
         let status = answer.status();
         let text = answer.text().await.map_err(TestbedError::http(&what))?;
         if !status.is_success() {
-            return Err(TestbedError::Unreadable(format!("{what} answered {status}: {text}")));
+            return Err(TestbedError::Unreadable(format!(
+                "{what} answered {status}: {text}"
+            )));
         }
         if text.trim().is_empty() {
             return Ok(Value::Null);
         }
-        serde_json::from_str(&text).map_err(|error| TestbedError::Unreadable(format!("{what}: {error}")))
+        serde_json::from_str(&text)
+            .map_err(|error| TestbedError::Unreadable(format!("{what}: {error}")))
     }
 }
 
@@ -244,7 +290,9 @@ fn ready_line(log: &str) -> Option<Ready> {
 
 /// The tenant stands in the path of its token endpoint: `https://HOST/{tenant}/oauth2/v2.0/token`.
 fn tenant_of(token_endpoint: &str) -> String {
-    let path = token_endpoint.split_once("://").map_or(token_endpoint, |(_, rest)| rest);
+    let path = token_endpoint
+        .split_once("://")
+        .map_or(token_endpoint, |(_, rest)| rest);
     path.split('/').nth(1).unwrap_or_default().to_owned()
 }
 

@@ -14,7 +14,13 @@ pub(crate) struct Access<'a> {
 
 /// Writes a kubeconfig that only its owner can read.
 pub(crate) fn write(path: &Path, access: &Access<'_>) -> Result<(), TestbedError> {
-    let Access { url, ca_file, user, token, namespace } = access;
+    let Access {
+        url,
+        ca_file,
+        user,
+        token,
+        namespace,
+    } = access;
     let ca_file = ca_file.display();
     let text = format!(
         "apiVersion: v1\nkind: Config\ncurrent-context: testbed\n\

@@ -11,6 +11,7 @@
 //! Every process belongs to a [`Supervisor`], a child process that lives as long as the pipe to it is open. It stops
 //! the processes in the right order whatever happens to the program that asked for them.
 
+mod api_server;
 pub mod assets;
 mod bed;
 mod binaries;

@@ -112,15 +112,23 @@ async fn replay(arguments: ReplayArguments) -> Result<ExitCode, testbed::Testbed
         settings.time_scale,
         settings.longest_pause.as_secs()
     );
-    let show = |outcome: &testbed::replay::Outcome| outcome.lines().iter().for_each(|line| println!("{line}"));
-    let outcomes = testbed::replay::run_all(&arguments.recordings, &arguments.scenarios, &settings, show).await?;
+    let show = |outcome: &testbed::replay::Outcome| {
+        outcome.lines().iter().for_each(|line| println!("{line}"))
+    };
+    let outcomes =
+        testbed::replay::run_all(&arguments.recordings, &arguments.scenarios, &settings, show)
+            .await?;
     let good = outcomes.iter().filter(|outcome| outcome.is_good()).count();
     println!("{good} of {} as recorded", outcomes.len());
     Ok(exit_code(good == outcomes.len()))
 }
 
 fn exit_code(good: bool) -> ExitCode {
-    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if good {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 fn block_on(

@@ -85,9 +85,16 @@ pub(crate) struct Request {
 pub(crate) enum Act {
     Start(ProcessSpec),
     /// SIGTERM, then SIGKILL after the grace.
-    Stop { name: String, grace_ms: u64 },
-    Kill { name: String },
-    Status { name: String },
+    Stop {
+        name: String,
+        grace_ms: u64,
+    },
+    Kill {
+        name: String,
+    },
+    Status {
+        name: String,
+    },
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -124,8 +131,14 @@ type Children = Arc<Mutex<BTreeMap<String, Child>>>;
 /// # Errors
 /// If its folder cannot be made or its standard output is closed at the start.
 pub async fn run() -> std::io::Result<()> {
-    let folder = tempfile::Builder::new().prefix("vmrestore-testbed-").tempdir()?;
-    say(&Hello { pid: std::process::id(), folder: folder.path().to_path_buf() }).await?;
+    let folder = tempfile::Builder::new()
+        .prefix("vmrestore-testbed-")
+        .tempdir()?;
+    say(&Hello {
+        pid: std::process::id(),
+        folder: folder.path().to_path_buf(),
+    })
+    .await?;
 
     let children = Children::default();
     let mut terminated = signal(SignalKind::terminate())?;
@@ -162,7 +175,9 @@ async fn serve(children: &Children, request: Request) {
             let child = find(children, &name);
             tokio::spawn(async move {
                 match child {
-                    Ok(child) => answer(id, Ok(child.stop(Duration::from_millis(grace_ms)).await)).await,
+                    Ok(child) => {
+                        answer(id, Ok(child.stop(Duration::from_millis(grace_ms)).await)).await
+                    }
                     Err(error) => answer(id, Err(error)).await,
                 }
             });
@@ -185,8 +200,11 @@ fn start(children: &Children, spec: ProcessSpec) -> Result<Answer, String> {
     {
         return Err(format!("start {}: it runs already", spec.name));
     }
-    let log = open_log(&spec.log).map_err(|error| format!("open {}: {error}", spec.log.display()))?;
-    let errors = log.try_clone().map_err(|error| format!("open {}: {error}", spec.log.display()))?;
+    let log =
+        open_log(&spec.log).map_err(|error| format!("open {}: {error}", spec.log.display()))?;
+    let errors = log
+        .try_clone()
+        .map_err(|error| format!("open {}: {error}", spec.log.display()))?;
     let mut process = Command::new(&spec.program)
         .args(&spec.args)
         .envs(&spec.env)
@@ -196,19 +214,31 @@ fn start(children: &Children, spec: ProcessSpec) -> Result<Answer, String> {
         .kill_on_drop(true)
         .spawn()
         .map_err(|error| format!("start {}: {error}", spec.program.display()))?;
-    let pid = process.id().ok_or_else(|| format!("start {}: it ended at once", spec.name))?;
+    let pid = process
+        .id()
+        .ok_or_else(|| format!("start {}: it ended at once", spec.name))?;
 
     let (ended, exit) = watch::channel(None);
     tokio::spawn(async move {
         use std::os::unix::process::ExitStatusExt as _;
         let status = process.wait().await;
-        let exit = status.map_or(Exit { code: None, signal: None }, |status| Exit {
-            code: status.code(),
-            signal: status.signal(),
-        });
+        let exit = status.map_or(
+            Exit {
+                code: None,
+                signal: None,
+            },
+            |status| Exit {
+                code: status.code(),
+                signal: status.signal(),
+            },
+        );
         let _ = ended.send(Some(exit));
     });
-    let child = Child { stage: spec.stage, pid, exit };
+    let child = Child {
+        stage: spec.stage,
+        pid,
+        exit,
+    };
     let answer = child.answer();
     lock(children).insert(spec.name, child);
     Ok(answer)
@@ -216,7 +246,10 @@ fn start(children: &Children, spec: ProcessSpec) -> Result<Answer, String> {
 
 impl Child {
     fn answer(&self) -> Answer {
-        Answer { pid: self.pid, exit: *self.exit.borrow() }
+        Answer {
+            pid: self.pid,
+            exit: *self.exit.borrow(),
+        }
     }
 
     async fn stop(&self, grace: Duration) -> Answer {
@@ -243,7 +276,10 @@ impl Child {
         if self.exit.borrow().is_some() {
             return;
         }
-        if let Some(pid) = i32::try_from(self.pid).ok().and_then(rustix::process::Pid::from_raw) {
+        if let Some(pid) = i32::try_from(self.pid)
+            .ok()
+            .and_then(rustix::process::Pid::from_raw)
+        {
             let _ = rustix::process::kill_process(pid, signal);
         }
     }
@@ -251,13 +287,20 @@ impl Child {
 
 async fn stop_everything(children: &Children) {
     for stage in Stage::ALL {
-        let of_stage: Vec<Child> = lock(children).values().filter(|child| child.stage == stage).cloned().collect();
+        let of_stage: Vec<Child> = lock(children)
+            .values()
+            .filter(|child| child.stage == stage)
+            .cloned()
+            .collect();
         futures::future::join_all(of_stage.iter().map(|child| child.stop(stage.grace()))).await;
     }
 }
 
 fn find(children: &Children, name: &str) -> Result<Child, String> {
-    lock(children).get(name).cloned().ok_or_else(|| format!("find {name}: nothing of that name was started"))
+    lock(children)
+        .get(name)
+        .cloned()
+        .ok_or_else(|| format!("find {name}: nothing of that name was started"))
 }
 
 fn lock(children: &Children) -> std::sync::MutexGuard<'_, BTreeMap<String, Child>> {
@@ -265,7 +308,10 @@ fn lock(children: &Children) -> std::sync::MutexGuard<'_, BTreeMap<String, Child
 }
 
 fn open_log(path: &Path) -> std::io::Result<std::fs::File> {
-    std::fs::OpenOptions::new().create(true).append(true).open(path)
+    std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)
 }
 
 async fn answer(id: u64, answer: Result<Answer, String>) {

@@ -48,7 +48,10 @@ impl Supervisor {
             .spawn()
             .map_err(TestbedError::io(format!("start {}", program.display())))?;
         let requests = process.stdin.take();
-        let output = process.stdout.take().ok_or_else(|| TestbedError::Supervisor("be reached".to_owned()))?;
+        let output = process
+            .stdout
+            .take()
+            .ok_or_else(|| TestbedError::Supervisor("be reached".to_owned()))?;
         let mut lines = BufReader::new(output).lines();
         let hello: Hello = lines
             .next()
@@ -97,7 +100,12 @@ impl Supervisor {
     pub async fn spawn(&self, spec: ProcessSpec) -> Result<Process, TestbedError> {
         let (name, log) = (spec.name.clone(), spec.log.clone());
         let answer = self.ask(Act::Start(spec)).await?;
-        Ok(Process { supervisor: self.clone(), name, pid: answer.pid, log })
+        Ok(Process {
+            supervisor: self.clone(),
+            name,
+            pid: answer.pid,
+            log,
+        })
     }
 
     /// Stops everything in order, removes the folder, and returns when that is done.
@@ -109,7 +117,10 @@ impl Supervisor {
 
     async fn ask(&self, act: Act) -> Result<Answer, TestbedError> {
         let gone = |_| TestbedError::Supervisor("answer: it is gone".to_owned());
-        self.send(act)?.await.map_err(gone)?.map_err(TestbedError::Supervisor)
+        self.send(act)?
+            .await
+            .map_err(gone)?
+            .map_err(TestbedError::Supervisor)
     }
 
     /// Sends a request; the answer may be waited for, or not.
@@ -121,10 +132,12 @@ impl Supervisor {
         *last_id += 1;
         lock(&self.inner.waiting).insert(*last_id, asker);
         let request = Request { id: *last_id, act };
-        let mut line = serde_json::to_vec(&request)
-            .map_err(|error| TestbedError::Unreadable(format!("write a request to the supervisor: {error}")))?;
+        let mut line = serde_json::to_vec(&request).map_err(|error| {
+            TestbedError::Unreadable(format!("write a request to the supervisor: {error}"))
+        })?;
         line.push(b'\n');
-        pipe.write_all(&line).map_err(TestbedError::io("reach the supervisor"))?;
+        pipe.write_all(&line)
+            .map_err(TestbedError::io("reach the supervisor"))?;
         Ok(receiver)
     }
 }
@@ -164,7 +177,9 @@ impl Process {
 
     /// All that it has printed, by this start and earlier ones.
     pub fn log(&self) -> String {
-        std::fs::read(&self.log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+        std::fs::read(&self.log)
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+            .unwrap_or_default()
     }
 
     /// The last lines that it has printed.
@@ -179,7 +194,13 @@ impl Process {
     /// # Errors
     /// If the supervisor is gone.
     pub async fn exit(&self) -> Result<Option<Exit>, TestbedError> {
-        Ok(self.supervisor.ask(Act::Status { name: self.name.clone() }).await?.exit)
+        Ok(self
+            .supervisor
+            .ask(Act::Status {
+                name: self.name.clone(),
+            })
+            .await?
+            .exit)
     }
 
     /// SIGTERM, and SIGKILL if it still runs after `grace`.
@@ -188,7 +209,11 @@ impl Process {
     /// If the supervisor is gone.
     pub async fn stop(&self, grace: Duration) -> Result<Exit, TestbedError> {
         let grace_ms = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
-        self.ended(Act::Stop { name: self.name.clone(), grace_ms }).await
+        self.ended(Act::Stop {
+            name: self.name.clone(),
+            grace_ms,
+        })
+        .await
     }
 
     /// SIGKILL: it gets no chance to put anything in order.
@@ -196,12 +221,17 @@ impl Process {
     /// # Errors
     /// If the supervisor is gone.
     pub async fn kill(&self) -> Result<Exit, TestbedError> {
-        self.ended(Act::Kill { name: self.name.clone() }).await
+        self.ended(Act::Kill {
+            name: self.name.clone(),
+        })
+        .await
     }
 
     /// Asks for SIGKILL without waiting: for `Drop`.
     pub(crate) fn kill_without_waiting(&self) {
-        let _ = self.supervisor.send(Act::Kill { name: self.name.clone() });
+        let _ = self.supervisor.send(Act::Kill {
+            name: self.name.clone(),
+        });
     }
 
     /// Waits until `ready` says so; fails early if the process ends, and shows its last lines.
@@ -239,7 +269,9 @@ impl Process {
 
     async fn ended(&self, act: Act) -> Result<Exit, TestbedError> {
         let answer = self.supervisor.ask(act).await?;
-        answer.exit.ok_or_else(|| TestbedError::Supervisor(format!("see the end of {}", self.name)))
+        answer
+            .exit
+            .ok_or_else(|| TestbedError::Supervisor(format!("see the end of {}", self.name)))
     }
 }
 

@@ -2,5 +2,7 @@
 
 mod admission;
 mod control_plane;
+mod emulator;
+mod manifests;
 mod replay;
 mod support;

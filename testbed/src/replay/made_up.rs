@@ -18,7 +18,10 @@ pub fn vault(restore: &Restore) -> Value {
 /// The protected item of the restored VM, with the names of the recorded request.
 pub fn protected_item(restore: &Restore) -> Value {
     let source = text(&restore.body, "sourceResourceId");
-    let container_name = restore.container.split_once(';').map_or(restore.container.as_str(), |(_, name)| name);
+    let container_name = restore
+        .container
+        .split_once(';')
+        .map_or(restore.container.as_str(), |(_, name)| name);
     json!({
         "id": format!("{}/backupFabrics/Azure/protectionContainers/{}/protectedItems/{}",
             restore.vault.id(), restore.container, restore.item),
@@ -42,7 +45,9 @@ pub fn protected_item(restore: &Restore) -> Value {
 
 /// The recovery point that was restored: an hour older than the restore.
 pub fn recovery_point(restore: &Restore) -> Value {
-    let time = restore.at.and_then(|at| at.checked_sub(jiff::SignedDuration::from_hours(1)).ok());
+    let time = restore
+        .at
+        .and_then(|at| at.checked_sub(jiff::SignedDuration::from_hours(1)).ok());
     json!({
         "id": format!("{}/backupFabrics/Azure/protectionContainers/{}/protectedItems/{}/recoveryPoints/{}",
             restore.vault.id(), restore.container, restore.item, restore.recovery_point),
@@ -61,7 +66,10 @@ pub fn recovery_point(restore: &Restore) -> Value {
 /// The status of the operation that made the recorded job.
 pub fn operation(restore: &Restore) -> Value {
     let id = restore.operation.clone().unwrap_or_default();
-    let time = restore.at.unwrap_or(jiff::Timestamp::UNIX_EPOCH).to_string();
+    let time = restore
+        .at
+        .unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+        .to_string();
     let mut body = json!({"id": id, "name": id, "status": "InProgress", "startTime": time,
         "endTime": "0001-01-01T00:00:00"});
     if let Some(job) = &restore.job {
@@ -101,26 +109,46 @@ pub fn list_entry(mut job: Value) -> Value {
 
 /// The point of this name in any recorded list, or as it was read by itself.
 pub fn recorded_point(recording: &Recording, restore: &Restore, name: &str) -> Option<Value> {
-    recorded_points(recording, restore).into_iter().find(|point| text(point, "name") == name)
+    recorded_points(recording, restore)
+        .into_iter()
+        .find(|point| text(point, "name") == name)
 }
 
 /// All points of the restored item that the recording shows, each once.
 pub fn recorded_points(recording: &Recording, restore: &Restore) -> Vec<Value> {
-    let item = format!("/protecteditems/{}/recoverypoints", restore.item.to_lowercase());
+    let item = format!(
+        "/protecteditems/{}/recoverypoints",
+        restore.item.to_lowercase()
+    );
     let mut points: Vec<Value> = Vec::new();
     for exchange in &recording.exchanges {
         let key = exchange.key();
         let of_item = key.path.split_once(&item).map(|(_, rest)| rest);
-        let Some(body) = exchange.response.body.as_ref().filter(|_| exchange.response.status == 200) else { continue };
+        let Some(body) = exchange
+            .response
+            .body
+            .as_ref()
+            .filter(|_| exchange.response.status == 200)
+        else {
+            continue;
+        };
         let shown: Vec<&Value> = match of_item {
-            Some("") if key.method == "GET" && !key.cross_region => {
-                body["value"].as_array().map(|list| list.iter().collect()).unwrap_or_default()
+            Some("") if key.method == "GET" && !key.cross_region => body["value"]
+                .as_array()
+                .map(|list| list.iter().collect())
+                .unwrap_or_default(),
+            Some(rest)
+                if key.method == "GET" && !key.cross_region && rest.matches('/').count() == 1 =>
+            {
+                vec![body]
             }
-            Some(rest) if key.method == "GET" && !key.cross_region && rest.matches('/').count() == 1 => vec![body],
             _ => Vec::new(),
         };
         for point in shown {
-            if !points.iter().any(|known| text(known, "name") == text(point, "name")) {
+            if !points
+                .iter()
+                .any(|known| text(known, "name") == text(point, "name"))
+            {
                 points.push(point.clone());
             }
         }

@@ -7,12 +7,14 @@
 //!
 //! * [`recording`]: the file, and what can be read from it;
 //! * [`player`]: which answer a request gets (no IO, no clock);
+//! * [`job_history`]: the restore's job over time;
 //! * [`made_up`]: bodies of reads that nobody recorded;
 //! * [`restore_body`]: the request that was sent beside the one that was recorded;
 //! * [`server`]: HTTPS, tokens, time;
 //! * [`verdict`]: the final status beside what was recorded;
 //! * [`runner`]: one scenario after the other, a line each.
 
+pub mod job_history;
 pub mod made_up;
 pub mod player;
 pub mod recording;

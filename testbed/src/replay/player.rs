@@ -1,5 +1,6 @@
 //! Which answer a request gets. Knows no socket and no clock: the time since the restore comes in.
 
+use super::job_history::{JobHistory, passes};
 use super::made_up::{self, text};
 use super::recording::{Exchange, Key, Recording, Restore, query, segment_after};
 use super::restore_body::{self, Differences};
@@ -49,23 +50,21 @@ pub struct Player {
     restore: Restore,
     /// How many recorded answers of a key have been given; the last one stays.
     given: BTreeMap<Key, usize>,
-    job: Vec<JobState>,
-    /// Recorded errors of the job's read that have been given.
-    errors_given: usize,
+    jobs: JobHistory,
     pub report: Report,
-}
-
-/// What reading the job answers from an instant on.
-struct JobState {
-    from: SignedDuration,
-    answer: Exchange,
 }
 
 impl Player {
     /// Prepares a recording that has a restore; pauses between reads of the job are cut to `longest_pause`.
     pub fn new(recording: Recording, restore: Restore, longest_pause: SignedDuration) -> Self {
-        let job = job_states(&recording, &restore, longest_pause);
-        Self { recording, restore, given: BTreeMap::new(), job, errors_given: 0, report: Report::default() }
+        let jobs = JobHistory::of(&recording, &restore, longest_pause);
+        Self {
+            recording,
+            restore,
+            given: BTreeMap::new(),
+            jobs,
+            report: Report::default(),
+        }
     }
 
     /// The restore that is played.
@@ -80,7 +79,7 @@ impl Player {
 
     /// The last recorded state of the job: what the run has to end with, or to arrive at.
     pub fn last_job(&self) -> Option<&Value> {
-        self.good_states().last().and_then(|state| state.answer.response.body.as_ref())
+        self.jobs.last()
     }
 
     /// Answers a request; `since_restore` is how long ago the restore was triggered, in the recording's time.
@@ -97,7 +96,10 @@ impl Player {
             return self.list_jobs(&asked.target, since_restore);
         }
         if key.path.ends_with("/backupprotecteditems") && !self.recorded_list_has_the_item(&key) {
-            return self.make_up("protected items", list(vec![made_up::protected_item(&self.restore)]));
+            return self.make_up(
+                "protected items",
+                list(vec![made_up::protected_item(&self.restore)]),
+            );
         }
         if let Some(given) = self.play(&key) {
             return given;
@@ -108,49 +110,61 @@ impl Player {
     fn write(&mut self, asked: &Asked, key: &Key) -> Given {
         let is_validation = key.path.ends_with("/backupvalidateoperation");
         if is_validation && !self.has(key) {
-            return self.make_up("validation", json!({"validateOperationResponse": {"validationResults": []}}));
+            return self.make_up(
+                "validation",
+                json!({"validateOperationResponse": {"validationResults": []}}),
+            );
         }
         let is_restore = key.method == "POST" && key.path.ends_with("/restore");
         // A restore is accepted once: each recorded one has made one job.
         let left = self.recorded(key).count() > self.given.get(key).copied().unwrap_or_default();
         if !left || (is_restore && self.is_triggered()) {
-            self.report.unrecorded_writes.push(format!("{} {}", key.method, key.path));
-            return error(400, "UnrecordedWrite", "this write is not part of the recording");
+            self.report
+                .unrecorded_writes
+                .push(format!("{} {}", key.method, key.path));
+            return error(
+                400,
+                "UnrecordedWrite",
+                "this write is not part of the recording",
+            );
         }
         if is_restore {
             let sent = asked.body.clone().unwrap_or_default();
             self.report.body = restore_body::compare(&sent, &self.restore.body);
             self.report.request_id = Some(asked.client_request_id.clone().unwrap_or_default());
         }
-        self.play(key).unwrap_or_else(|| error(400, "UnrecordedWrite", "this write is not part of the recording"))
+        self.play(key).unwrap_or_else(|| {
+            error(
+                400,
+                "UnrecordedWrite",
+                "this write is not part of the recording",
+            )
+        })
     }
 
     /// The id of a read that is about one job and not about what lies below it.
     fn asked_job(&self, key: &Key) -> Option<String> {
         let id = segment_after(&key.path, "backupjobs")?;
-        key.path.ends_with(&format!("/backupjobs/{id}")).then_some(id)
+        key.path
+            .ends_with(&format!("/backupjobs/{id}"))
+            .then_some(id)
     }
 
     fn read_job(&mut self, id: &str, since_restore: SignedDuration) -> Given {
-        let is_ours = self.restore.job.as_deref().is_some_and(|job| job.eq_ignore_ascii_case(id));
-        if !is_ours || !self.is_triggered() {
-            let other = self.other_jobs().into_iter().find(|job| text(job, "name").eq_ignore_ascii_case(id));
+        if !self.is_our_job(id) || !self.is_triggered() {
+            let mut others = self.jobs.others().iter();
+            let other = others
+                .find(|job| text(job, "name").eq_ignore_ascii_case(id))
+                .cloned();
             return match other {
                 Some(job) => self.make_up("jobs of others", job),
                 None => self.not_found(&format!("job {id}")),
             };
         }
-        let due: Vec<Exchange> = self
-            .job
-            .iter()
-            .filter(|state| !state.is_good() && state.from <= since_restore)
-            .map(|state| state.answer.clone())
-            .collect();
-        if let Some(failed) = due.get(self.errors_given) {
-            self.errors_given += 1;
-            return self.given(failed);
+        if let Some(failed) = self.jobs.due_error(since_restore) {
+            return self.given(&failed);
         }
-        match self.job_at(since_restore) {
+        match self.jobs.at(since_restore).cloned() {
             Some(answer) => self.given(&answer),
             None => {
                 let job = self.with_our_activity(made_up::job(&self.restore, id));
@@ -161,44 +175,20 @@ impl Player {
 
     fn list_jobs(&mut self, target: &str, since_restore: SignedDuration) -> Given {
         let filter = query(target, "$filter").unwrap_or_default();
-        let mut jobs = self.other_jobs();
+        let mut jobs = self.jobs.others().to_vec();
         if let Some(id) = self.restore.job.clone().filter(|_| self.is_triggered()) {
-            let state = self.job_at(since_restore).and_then(|answer| answer.response.body);
+            let state = self
+                .jobs
+                .at(since_restore)
+                .and_then(|answer| answer.response.body.clone());
             let job = state.unwrap_or_else(|| made_up::job(&self.restore, &id));
             jobs.insert(0, self.with_our_activity(job));
         }
-        let wanted: Vec<Value> = jobs
-            .into_iter()
-            .filter(|job| {
-                let properties = &job["properties"];
-                ["operation", "status"]
-                    .iter()
-                    .all(|name| condition(&filter, name).is_none_or(|value| text(properties, name) == value))
-            })
-            .map(made_up::list_entry)
-            .collect();
-        self.make_up("job lists", list(wanted))
-    }
-
-    /// Jobs that a recorded list shows besides the restore's, as they were shown last.
-    fn other_jobs(&self) -> Vec<Value> {
-        let mut jobs: Vec<Value> = Vec::new();
-        for exchange in &self.recording.exchanges {
-            let key = exchange.key();
-            if key.method != "GET" || key.cross_region || !key.path.ends_with("/backupjobs") {
-                continue;
-            }
-            let listed = exchange.response.body.as_ref().and_then(|body| body["value"].as_array());
-            for job in listed.into_iter().flatten() {
-                let name = text(job, "name");
-                if self.restore.job.as_deref().is_some_and(|ours| ours.eq_ignore_ascii_case(name)) {
-                    continue;
-                }
-                jobs.retain(|known| text(known, "name") != name);
-                jobs.push(job.clone());
-            }
-        }
-        jobs
+        jobs.retain(|job| passes(&filter, job));
+        self.make_up(
+            "job lists",
+            list(jobs.into_iter().map(made_up::list_entry).collect()),
+        )
     }
 
     fn read_unrecorded(&mut self, key: &Key) -> Given {
@@ -210,7 +200,11 @@ impl Player {
         }
         if path.ends_with("/recoverypoints") {
             let recorded = made_up::recorded_points(&self.recording, &self.restore);
-            let points = if recorded.is_empty() { vec![made_up::recovery_point(&self.restore)] } else { recorded };
+            let points = if recorded.is_empty() {
+                vec![made_up::recovery_point(&self.restore)]
+            } else {
+                recorded
+            };
             return self.make_up("list of recovery points", list(points));
         }
         if let Some(name) = segment_after(path, "recoverypoints") {
@@ -222,14 +216,23 @@ impl Player {
                 None => self.not_found(path),
             };
         }
-        let operation = self.restore.operation.clone().unwrap_or_default().to_lowercase();
+        let operation = self
+            .restore
+            .operation
+            .clone()
+            .unwrap_or_default()
+            .to_lowercase();
         if self.is_triggered() && path.ends_with(&format!("/operation/{operation}")) {
             let body = made_up::operation(&self.restore);
             return self.make_up("operation status", body);
         }
         if self.is_triggered() && path.to_lowercase().contains("/operationresults/") {
             self.report.made_up.insert("operation result");
-            return Given { status: 204, headers: Vec::new(), body: None };
+            return Given {
+                status: 204,
+                headers: Vec::new(),
+                body: None,
+            };
         }
         if path.ends_with("/backupresourceguardproxies") {
             return self.make_up("resource guard proxies", list(Vec::new()));
@@ -245,12 +248,19 @@ impl Player {
     fn recorded_list_has_the_item(&self, key: &Key) -> bool {
         let source = text(&self.restore.body, "sourceResourceId");
         self.recorded(key).any(|exchange| {
-            let items = exchange.response.body.as_ref().and_then(|body| body["value"].as_array());
+            let items = exchange
+                .response
+                .body
+                .as_ref()
+                .and_then(|body| body["value"].as_array());
             items.into_iter().flatten().any(|item| {
                 let properties = &item["properties"];
-                [text(properties, "sourceResourceId"), text(properties, "virtualMachineId")]
-                    .iter()
-                    .any(|id| id.eq_ignore_ascii_case(source))
+                [
+                    text(properties, "sourceResourceId"),
+                    text(properties, "virtualMachineId"),
+                ]
+                .iter()
+                .any(|id| id.eq_ignore_ascii_case(source))
             })
         })
     }
@@ -258,56 +268,75 @@ impl Player {
     /// The next recorded answer of this key; the last one is given again and again.
     fn play(&mut self, key: &Key) -> Option<Given> {
         let count = self.recorded(key).count();
-        let next = self.given.get(key).copied().unwrap_or_default().min(count.checked_sub(1)?);
+        let next = self
+            .given
+            .get(key)
+            .copied()
+            .unwrap_or_default()
+            .min(count.checked_sub(1)?);
         let exchange = self.recorded(key).nth(next)?.clone();
         *self.given.entry(key.clone()).or_default() += 1;
         Some(self.given(&exchange))
     }
 
     fn recorded(&self, key: &Key) -> impl Iterator<Item = &Exchange> {
-        self.recording.exchanges.iter().filter(move |exchange| exchange.key() == *key)
+        self.recording
+            .exchanges
+            .iter()
+            .filter(move |exchange| exchange.key() == *key)
     }
 
     fn has(&self, key: &Key) -> bool {
         self.recorded(key).next().is_some()
     }
 
-    fn job_at(&self, since_restore: SignedDuration) -> Option<Exchange> {
-        let past = self.good_states().take_while(|state| state.from <= since_restore).last();
-        past.or_else(|| self.good_states().next()).map(|state| state.answer.clone())
-    }
-
-    fn good_states(&self) -> impl Iterator<Item = &JobState> {
-        self.job.iter().filter(|state| state.is_good())
-    }
-
     /// A recorded answer; where it shows the restore's job, with the id that this restore was sent with.
     fn given(&mut self, exchange: &Exchange) -> Given {
         let response = &exchange.response;
         if response.status >= 400 {
-            let code = response.body.as_ref().map(|body| text(&body["error"], "code")).unwrap_or_default();
-            self.report.played_errors.push(format!("{} {code}", response.status).trim_end().to_owned());
+            let code = response
+                .body
+                .as_ref()
+                .map(|body| text(&body["error"], "code"))
+                .unwrap_or_default();
+            self.report
+                .played_errors
+                .push(format!("{} {code}", response.status).trim_end().to_owned());
         }
         let mut headers = Vec::new();
         for name in response.headers.keys() {
             let lower = name.to_lowercase();
             // These belong to the connection and to the clock, which are not the recorded ones.
-            if ["content-length", "transfer-encoding", "connection", "date", "x-ms-client-request-id"]
-                .contains(&lower.as_str())
+            if [
+                "content-length",
+                "transfer-encoding",
+                "connection",
+                "date",
+                "x-ms-client-request-id",
+            ]
+            .contains(&lower.as_str())
             {
                 continue;
             }
-            headers.extend(response.header_values(name).into_iter().map(|value| (lower.clone(), value)));
+            headers.extend(
+                response
+                    .header_values(name)
+                    .into_iter()
+                    .map(|value| (lower.clone(), value)),
+            );
         }
         Given {
             status: response.status,
             headers,
-            body: response.body.clone().map(|body| self.with_our_activity(body)),
+            body: response
+                .body
+                .clone()
+                .map(|body| self.with_our_activity(body)),
         }
     }
 
     fn with_our_activity(&self, mut body: Value) -> Value {
-        let is_ours = self.restore.job.as_deref().is_some_and(|job| job.eq_ignore_ascii_case(text(&body, "name")));
+        let is_ours = self.is_our_job(text(&body, "name"));
         if let (true, Some(id)) = (is_ours, &self.report.request_id)
             && let Some(properties) = body.get_mut("properties").and_then(Value::as_object_mut)
         {
@@ -316,45 +345,30 @@ impl Player {
         body
     }
 
+    fn is_our_job(&self, name: &str) -> bool {
+        self.restore
+            .job
+            .as_deref()
+            .is_some_and(|job| job.eq_ignore_ascii_case(name))
+    }
+
     fn make_up(&mut self, what: &'static str, body: Value) -> Given {
         self.report.made_up.insert(what);
-        Given { status: 200, headers: Vec::new(), body: Some(body) }
+        Given {
+            status: 200,
+            headers: Vec::new(),
+            body: Some(body),
+        }
     }
 
     fn not_found(&mut self, what: &str) -> Given {
         self.report.unknown_reads.insert(what.to_owned());
-        error(404, "ResourceNotFound", "the recording does not know this resource")
+        error(
+            404,
+            "ResourceNotFound",
+            "the recording does not know this resource",
+        )
     }
-}
-
-impl JobState {
-    fn is_good(&self) -> bool {
-        self.answer.response.status == 200
-    }
-}
-
-fn job_states(recording: &Recording, restore: &Restore, longest_pause: SignedDuration) -> Vec<JobState> {
-    let Some(job) = restore.job.as_deref().map(str::to_lowercase) else { return Vec::new() };
-    let suffix = format!("/backupjobs/{job}");
-    let reads = recording.exchanges.iter().enumerate().skip(restore.position);
-    reads
-        .filter(|(_, exchange)| {
-            let key = exchange.key();
-            key.method == "GET" && !key.cross_region && key.path.ends_with(&suffix)
-        })
-        .map(|(position, exchange)| JobState {
-            from: recording.played_at(restore, position, longest_pause),
-            answer: exchange.clone(),
-        })
-        .collect()
-}
-
-/// `name eq 'value'` of an OData filter.
-fn condition(filter: &str, name: &str) -> Option<String> {
-    filter.split(" and ").find_map(|part| {
-        let (key, value) = part.split_once(" eq ")?;
-        key.trim().eq_ignore_ascii_case(name).then(|| value.trim().trim_matches('\'').to_owned())
-    })
 }
 
 fn list(value: Vec<Value>) -> Value {
@@ -362,7 +376,11 @@ fn list(value: Vec<Value>) -> Value {
 }
 
 fn error(status: u16, code: &str, message: &str) -> Given {
-    Given { status, headers: Vec::new(), body: Some(json!({"error": {"code": code, "message": message}})) }
+    Given {
+        status,
+        headers: Vec::new(),
+        body: Some(json!({"error": {"code": code, "message": message}})),
+    }
 }
 
 #[cfg(test)]
@@ -370,14 +388,17 @@ mod tests {
     use super::*;
     use crate::replay::recording::{Request, Response};
 
-    const VAULT: &str = "/Subscriptions/s/resourceGroups/g/providers/Microsoft.RecoveryServices/vaults/v";
+    const VAULT: &str =
+        "/Subscriptions/s/resourceGroups/g/providers/Microsoft.RecoveryServices/vaults/v";
     const ITEM: &str = "backupFabrics/Azure/protectionContainers/IaasVMContainer%3Biaasvmcontainerv2%3Bg%3Bvm/protectedItems/VM%3Biaasvmcontainerv2%3Bg%3Bvm";
     const MINUTE: SignedDuration = SignedDuration::from_secs(60);
 
     fn exchange(method: &str, path: &str, status: u16, date: &str, body: Value) -> Exchange {
         let mut headers = BTreeMap::from([("date".to_owned(), Value::from(date))]);
         if method == "POST" {
-            let url = format!("https://management.azure.com{VAULT}/{ITEM}/operationsStatus/op?api-version=2016-12-01");
+            let url = format!(
+                "https://management.azure.com{VAULT}/{ITEM}/operationsStatus/op?api-version=2016-12-01"
+            );
             headers.insert("azure-asyncoperation".to_owned(), url.into());
         }
         Exchange {
@@ -402,14 +423,53 @@ mod tests {
         let operation = json!({"name": "op", "status": "Succeeded", "properties": {"jobId": "j"}});
         let unwell = json!({"error": {"code": "InternalServerError", "message": "m"}});
         let exchanges = vec![
-            exchange("POST", &format!("{ITEM}/recoveryPoints/1/restore"), 202, "Thu, 19 Oct 2017 07:00:00 GMT", Value::Null),
-            exchange("GET", &format!("{ITEM}/operationsStatus/op"), 500, "Thu, 19 Oct 2017 07:00:01 GMT", unwell.clone()),
-            exchange("GET", &format!("{ITEM}/operationsStatus/op"), 200, "Thu, 19 Oct 2017 07:00:02 GMT", operation),
-            exchange("GET", "backupJobs/j", 200, "Thu, 19 Oct 2017 07:00:03 GMT", job("InProgress")),
-            exchange("GET", "backupJobs/j", 500, "Thu, 19 Oct 2017 08:00:00 GMT", unwell),
-            exchange("GET", "backupJobs/j", 200, "Thu, 19 Oct 2017 09:00:00 GMT", job("Completed")),
+            exchange(
+                "POST",
+                &format!("{ITEM}/recoveryPoints/1/restore"),
+                202,
+                "Thu, 19 Oct 2017 07:00:00 GMT",
+                Value::Null,
+            ),
+            exchange(
+                "GET",
+                &format!("{ITEM}/operationsStatus/op"),
+                500,
+                "Thu, 19 Oct 2017 07:00:01 GMT",
+                unwell.clone(),
+            ),
+            exchange(
+                "GET",
+                &format!("{ITEM}/operationsStatus/op"),
+                200,
+                "Thu, 19 Oct 2017 07:00:02 GMT",
+                operation,
+            ),
+            exchange(
+                "GET",
+                "backupJobs/j",
+                200,
+                "Thu, 19 Oct 2017 07:00:03 GMT",
+                job("InProgress"),
+            ),
+            exchange(
+                "GET",
+                "backupJobs/j",
+                500,
+                "Thu, 19 Oct 2017 08:00:00 GMT",
+                unwell,
+            ),
+            exchange(
+                "GET",
+                "backupJobs/j",
+                200,
+                "Thu, 19 Oct 2017 09:00:00 GMT",
+                job("Completed"),
+            ),
         ];
-        let recording = Recording { scenario: "test".to_owned(), exchanges };
+        let recording = Recording {
+            scenario: "test".to_owned(),
+            exchanges,
+        };
         let restore = recording.restore().unwrap();
         Player::new(recording, restore, MINUTE)
     }
@@ -425,7 +485,12 @@ mod tests {
     }
 
     fn trigger(player: &mut Player) -> Given {
-        ask(player, "POST", &format!("{ITEM}/recoveryPoints/1/restore"), 0)
+        ask(
+            player,
+            "POST",
+            &format!("{ITEM}/recoveryPoints/1/restore"),
+            0,
+        )
     }
 
     #[test]
@@ -434,7 +499,10 @@ mod tests {
 
         let restore = player.restore();
 
-        assert_eq!((restore.operation.as_deref(), restore.job.as_deref()), (Some("op"), Some("j")));
+        assert_eq!(
+            (restore.operation.as_deref(), restore.job.as_deref()),
+            (Some("op"), Some("j"))
+        );
         assert_eq!(restore.item, "VM;iaasvmcontainerv2;g;vm");
         assert_eq!(restore.vault.name, "v");
     }
@@ -445,7 +513,12 @@ mod tests {
         trigger(&mut player);
 
         let first = ask(&mut player, "GET", "backupOperations/op", 1);
-        let second = ask(&mut player, "GET", &format!("{ITEM}/operationsStatus/op"), 1);
+        let second = ask(
+            &mut player,
+            "GET",
+            &format!("{ITEM}/operationsStatus/op"),
+            1,
+        );
 
         assert_eq!((first.status, second.status), (500, 200));
         assert_eq!(player.report.played_errors, ["500 InternalServerError"]);
@@ -461,7 +534,11 @@ mod tests {
 
         assert_eq!(before.body.unwrap()["value"], json!([]));
         assert_eq!(after["value"][0]["properties"]["activityId"], "ours");
-        assert!(after["value"][0]["properties"].get("extendedInfo").is_none());
+        assert!(
+            after["value"][0]["properties"]
+                .get("extendedInfo")
+                .is_none()
+        );
     }
 
     #[test]
@@ -500,7 +577,10 @@ mod tests {
         let unknown = ask(&mut player, "GET", "backupPolicies/p", 0);
 
         assert_eq!(vault.body.unwrap()["location"], "westus");
-        assert_eq!(items.body.unwrap()["value"][0]["name"], "VM;iaasvmcontainerv2;g;vm");
+        assert_eq!(
+            items.body.unwrap()["value"][0]["name"],
+            "VM;iaasvmcontainerv2;g;vm"
+        );
         assert_eq!(point.body.unwrap()["name"], "1");
         assert_eq!(unknown.status, 404);
         let made_up: Vec<&str> = player.report.made_up.iter().copied().collect();

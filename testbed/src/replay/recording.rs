@@ -94,9 +94,11 @@ impl Recording {
     /// # Errors
     /// If it cannot be read or does not have the form of a recording.
     pub fn read(path: &Path) -> Result<Self, TestbedError> {
-        let text = std::fs::read(path).map_err(TestbedError::io(format!("read {}", path.display())))?;
-        serde_json::from_slice(&text)
-            .map_err(|error| TestbedError::Unreadable(format!("{} is no recording: {error}", path.display())))
+        let text =
+            std::fs::read(path).map_err(TestbedError::io(format!("read {}", path.display())))?;
+        serde_json::from_slice(&text).map_err(|error| {
+            TestbedError::Unreadable(format!("{} is no recording: {error}", path.display()))
+        })
     }
 
     /// The recordings of a folder in the order of their names; with `only`, those whose name starts with one of them.
@@ -104,26 +106,40 @@ impl Recording {
     /// # Errors
     /// If the folder cannot be read or has none that is meant.
     pub fn files(folder: &Path, only: &[String]) -> Result<Vec<PathBuf>, TestbedError> {
-        let entries = std::fs::read_dir(folder).map_err(TestbedError::io(format!("read {}", folder.display())))?;
+        let entries = std::fs::read_dir(folder)
+            .map_err(TestbedError::io(format!("read {}", folder.display())))?;
         let mut files: Vec<PathBuf> = entries
             .filter_map(|entry| Some(entry.ok()?.path()))
             .filter(|path| path.extension().is_some_and(|ending| ending == "json"))
             .filter(|path| {
-                let name = path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+                let name = path
+                    .file_stem()
+                    .map(|name| name.to_string_lossy().into_owned())
+                    .unwrap_or_default();
                 only.is_empty() || only.iter().any(|wanted| name.starts_with(wanted.as_str()))
             })
             .collect();
         files.sort();
         if files.is_empty() {
-            let wanted = if only.is_empty() { "*.json".to_owned() } else { only.join(", ") };
-            return Err(TestbedError::Unreadable(format!("{} has no recording {wanted}", folder.display())));
+            let wanted = if only.is_empty() {
+                "*.json".to_owned()
+            } else {
+                only.join(", ")
+            };
+            return Err(TestbedError::Unreadable(format!(
+                "{} has no recording {wanted}",
+                folder.display()
+            )));
         }
         Ok(files)
     }
 
     /// The first restore of the primary region, if there is one.
     pub fn restore(&self) -> Option<Restore> {
-        self.exchanges.iter().enumerate().find_map(|(position, exchange)| self.restore_at(position, exchange))
+        self.exchanges
+            .iter()
+            .enumerate()
+            .find_map(|(position, exchange)| self.restore_at(position, exchange))
     }
 
     /// Restores of any region; only the first of the primary region is played.
@@ -150,7 +166,10 @@ impl Recording {
             .or_else(|| exchange.response.header("location"))
             .and_then(|url| decoded_path(&url).rsplit('/').next().map(str::to_owned));
         let after = self.exchanges.get(position..).unwrap_or_default();
-        let job = operation.as_deref().and_then(|operation| job_of(after, operation)).or_else(|| first_job(after));
+        let job = operation
+            .as_deref()
+            .and_then(|operation| job_of(after, operation))
+            .or_else(|| first_job(after));
         Some(Restore {
             position,
             vault: Vault {
@@ -171,8 +190,16 @@ impl Recording {
     /// How long after the restore an exchange took place, with every pause cut to `longest_pause`.
     ///
     /// Where the recorder left the dates out, half a minute is taken for each step.
-    pub fn played_at(&self, restore: &Restore, position: usize, longest_pause: SignedDuration) -> SignedDuration {
-        let steps = self.exchanges.get(restore.position..=position).unwrap_or_default();
+    pub fn played_at(
+        &self,
+        restore: &Restore,
+        position: usize,
+        longest_pause: SignedDuration,
+    ) -> SignedDuration {
+        let steps = self
+            .exchanges
+            .get(restore.position..=position)
+            .unwrap_or_default();
         steps.windows(2).fold(SignedDuration::ZERO, |sum, pair| {
             let pause = match (pair[0].response.date(), pair[1].response.date()) {
                 (Some(earlier), Some(later)) => later.duration_since(earlier),
@@ -198,10 +225,17 @@ impl Response {
 
     /// All values of a header.
     pub fn header_values(&self, name: &str) -> Vec<String> {
-        let found = self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+        let found = self
+            .headers
+            .iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name));
         match found.map(|(_, value)| value) {
             Some(Value::String(text)) => vec![text.clone()],
-            Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+            Some(Value::Array(list)) => list
+                .iter()
+                .filter_map(Value::as_str)
+                .map(str::to_owned)
+                .collect(),
             _ => Vec::new(),
         }
     }
@@ -216,8 +250,12 @@ impl Key {
     /// The key of a request; `url` may be a whole URL or a path with a query.
     pub fn of(method: &str, url: &str) -> Self {
         let mut path = decoded_path(url).to_lowercase();
-        if let Some(id) = segment_after(&path, "operationsstatus").or_else(|| segment_after(&path, "backupoperations")) {
-            let vault_end = path.find("/vaults/").map_or(0, |start| start + "/vaults/".len());
+        if let Some(id) = segment_after(&path, "operationsstatus")
+            .or_else(|| segment_after(&path, "backupoperations"))
+        {
+            let vault_end = path
+                .find("/vaults/")
+                .map_or(0, |start| start + "/vaults/".len());
             let vault = path[vault_end..].split('/').next().unwrap_or_default();
             // The operation of a job's cancel has a path of its own below the job.
             if !path.contains("/backupjobs/") {
@@ -235,7 +273,9 @@ impl Key {
 
 /// The path of a URL: without host and query, segments decoded, no doubled and no trailing slash.
 pub fn decoded_path(url: &str) -> String {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest.find('/').map_or("", |start| &rest[start..]));
+    let rest = url.split_once("://").map_or(url, |(_, rest)| {
+        rest.find('/').map_or("", |start| &rest[start..])
+    });
     let path = rest.split(['?', '#']).next().unwrap_or_default();
     let segments: Vec<String> = path
         .split('/')
@@ -252,7 +292,8 @@ pub fn query(url: &str, name: &str) -> Option<String> {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         let key = percent_decode_str(key).decode_utf8_lossy().into_owned();
         let value = value.replace('+', " ");
-        key.eq_ignore_ascii_case(name).then(|| percent_decode_str(&value).decode_utf8_lossy().into_owned())
+        key.eq_ignore_ascii_case(name)
+            .then(|| percent_decode_str(&value).decode_utf8_lossy().into_owned())
     })
 }
 
@@ -260,23 +301,32 @@ pub fn query(url: &str, name: &str) -> Option<String> {
 pub fn segment_after(path: &str, name: &str) -> Option<String> {
     let mut segments = path.split('/');
     segments.find(|segment| segment.eq_ignore_ascii_case(name))?;
-    segments.next().filter(|segment| !segment.is_empty()).map(str::to_owned)
+    segments
+        .next()
+        .filter(|segment| !segment.is_empty())
+        .map(str::to_owned)
 }
 
 /// The job that an operation's status names.
 fn job_of(exchanges: &[Exchange], operation: &str) -> Option<String> {
     let suffix = format!("/operation/{}", operation.to_lowercase());
-    exchanges.iter().filter(|exchange| exchange.key().path.ends_with(&suffix)).find_map(|exchange| {
-        let body = exchange.response.body.as_ref()?;
-        body.pointer("/properties/jobId")?.as_str().map(str::to_owned)
-    })
+    exchanges
+        .iter()
+        .filter(|exchange| exchange.key().path.ends_with(&suffix))
+        .find_map(|exchange| {
+            let body = exchange.response.body.as_ref()?;
+            body.pointer("/properties/jobId")?
+                .as_str()
+                .map(str::to_owned)
+        })
 }
 
 /// The first job that was read by itself: what a recording without the operation leaves to go by.
 fn first_job(exchanges: &[Exchange]) -> Option<String> {
-    exchanges.iter().filter(|exchange| exchange.request.method == "GET").find_map(|exchange| {
-        segment_after(&decoded_path(&exchange.request.url), "backupJobs")
-    })
+    exchanges
+        .iter()
+        .filter(|exchange| exchange.request.method == "GET")
+        .find_map(|exchange| segment_after(&decoded_path(&exchange.request.url), "backupJobs"))
 }
 
 #[cfg(test)]
@@ -286,10 +336,15 @@ mod tests {
     #[test]
     fn both_paths_of_an_operation_are_one() {
         let vault = "https://h/Subscriptions/s/resourceGroups/g/providers/Microsoft.RecoveryServices/vaults/V";
-        let item = format!("{vault}/backupFabrics/Azure/protectionContainers/c%3Bd/protectedItems/i/operationsStatus/OP?api-version=2016-12-01");
+        let item = format!(
+            "{vault}/backupFabrics/Azure/protectionContainers/c%3Bd/protectedItems/i/operationsStatus/OP?api-version=2016-12-01"
+        );
 
         let of_item = Key::of("get", &item);
-        let of_vault = Key::of("GET", &format!("{vault}/backupOperations/op?api-version=2024-04-01"));
+        let of_vault = Key::of(
+            "GET",
+            &format!("{vault}/backupOperations/op?api-version=2024-04-01"),
+        );
 
         assert_eq!(of_item, of_vault);
         assert!(!of_item.cross_region);
@@ -307,6 +362,9 @@ mod tests {
     #[test]
     fn paths_are_decoded_segment_by_segment() {
         assert_eq!(decoded_path("https://h:1/a//b%3Bc/?x=1"), "/a/b;c");
-        assert_eq!(query("/a?%24filter=a+eq+%27b%27", "$filter").as_deref(), Some("a eq 'b'"));
+        assert_eq!(
+            query("/a?%24filter=a+eq+%27b%27", "$filter").as_deref(),
+            Some("a eq 'b'")
+        );
     }
 }

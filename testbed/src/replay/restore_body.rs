@@ -60,14 +60,16 @@ pub fn compare(sent: &Value, recorded: &Value) -> Differences {
 fn fields(body: &Value) -> serde_json::Map<String, Value> {
     let inner = body.get("properties").unwrap_or(body);
     let all = inner.as_object().cloned().unwrap_or_default();
-    all.into_iter().filter(|(_, value)| !value.is_null()).collect()
+    all.into_iter()
+        .filter(|(_, value)| !value.is_null())
+        .collect()
 }
 
 fn same(ours: Option<&Value>, theirs: Option<&Value>) -> bool {
     match (ours, theirs) {
-        (Some(Value::String(ours)), Some(Value::String(theirs))) => {
-            ours.trim_end_matches('/').eq_ignore_ascii_case(theirs.trim_end_matches('/'))
-        }
+        (Some(Value::String(ours)), Some(Value::String(theirs))) => ours
+            .trim_end_matches('/')
+            .eq_ignore_ascii_case(theirs.trim_end_matches('/')),
         // `false` is what leaving a switch out means.
         (None, Some(Value::Bool(false))) | (Some(Value::Bool(false)), None) => true,
         (ours, theirs) => ours == theirs,
@@ -97,12 +99,19 @@ mod tests {
     #[test]
     fn a_missing_supported_field_is_wrong_and_another_one_is_listed() {
         let sent = json!({"recoveryPointId": "1"});
-        let recorded = json!({"recoveryPointId": "1", "storageAccountId": "/a", "restoreDiskLunList": []});
+        let recorded =
+            json!({"recoveryPointId": "1", "storageAccountId": "/a", "restoreDiskLunList": []});
 
         let differences = compare(&sent, &recorded);
 
-        assert_eq!(differences.wrong, ["storageAccountId: sent nothing, recorded \"/a\""]);
-        assert_eq!(differences.unsupported, ["restoreDiskLunList: sent nothing, recorded []"]);
+        assert_eq!(
+            differences.wrong,
+            ["storageAccountId: sent nothing, recorded \"/a\""]
+        );
+        assert_eq!(
+            differences.unsupported,
+            ["restoreDiskLunList: sent nothing, recorded []"]
+        );
     }
 
     #[test]

@@ -25,7 +25,11 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { time_scale: 30, longest_pause: SignedDuration::from_secs(60), within: Duration::from_secs(180) }
+        Self {
+            time_scale: 30,
+            longest_pause: SignedDuration::from_secs(60),
+            within: Duration::from_secs(180),
+        }
     }
 }
 
@@ -45,7 +49,12 @@ pub enum Ran {
     /// The API server does not accept such a `VmRestore`; its reason.
     NotSupported(String),
     /// It was played: what differs from the recording, the report, and the final status.
-    Played { differences: Vec<String>, report: Box<Report>, status: Value, sees_the_end: bool },
+    Played {
+        differences: Vec<String>,
+        report: Box<Report>,
+        status: Value,
+        sees_the_end: bool,
+    },
 }
 
 impl Outcome {
@@ -61,11 +70,27 @@ impl Outcome {
     pub fn lines(&self) -> Vec<String> {
         let name = &self.scenario;
         match &self.result {
-            Ran::DecodedOnly => vec![format!("decoded  {name}: no restore of the primary region in it")],
+            Ran::DecodedOnly => vec![format!(
+                "decoded  {name}: no restore of the primary region in it"
+            )],
             Ran::NotSupported(reason) => vec![format!("skipped  {name}: {reason}")],
-            Ran::Played { differences, report, status, sees_the_end } => {
-                let word = if differences.is_empty() { "ok      " } else { "DIFFERS " };
-                let made_up = report.made_up.iter().copied().collect::<Vec<_>>().join(", ");
+            Ran::Played {
+                differences,
+                report,
+                status,
+                sees_the_end,
+            } => {
+                let word = if differences.is_empty() {
+                    "ok      "
+                } else {
+                    "DIFFERS "
+                };
+                let made_up = report
+                    .made_up
+                    .iter()
+                    .copied()
+                    .collect::<Vec<_>>()
+                    .join(", ");
                 let mut line = format!(
                     "{word} {name}: {} {} in {:.0} s, {} requests; made up: {}",
                     or_nothing(text(status, "phase")),
@@ -78,15 +103,29 @@ impl Outcome {
                     line.push_str("; the recording ends while the job runs");
                 }
                 if !report.played_errors.is_empty() {
-                    line.push_str(&format!("; errors played: {}", report.played_errors.join(", ")));
+                    line.push_str(&format!(
+                        "; errors played: {}",
+                        report.played_errors.join(", ")
+                    ));
                 }
                 if !report.unknown_reads.is_empty() {
-                    let reads: Vec<&str> = report.unknown_reads.iter().map(String::as_str).collect();
+                    let reads: Vec<&str> =
+                        report.unknown_reads.iter().map(String::as_str).collect();
                     line.push_str(&format!("; answered 404: {}", reads.join(", ")));
                 }
                 let mut lines = vec![line];
-                lines.extend(report.body.unsupported.iter().map(|field| format!("         not in this version: {field}")));
-                lines.extend(differences.iter().map(|difference| format!("         difference: {difference}")));
+                lines.extend(
+                    report
+                        .body
+                        .unsupported
+                        .iter()
+                        .map(|field| format!("         not in this version: {field}")),
+                );
+                lines.extend(
+                    differences
+                        .iter()
+                        .map(|difference| format!("         difference: {difference}")),
+                );
                 lines
             }
         }
@@ -126,21 +165,31 @@ pub async fn run_one(
 ) -> Result<Outcome, TestbedError> {
     let start = Instant::now();
     let scenario = recording.scenario.clone();
-    let outcome = |result| Outcome { scenario: scenario.clone(), result, took: start.elapsed() };
-    let Some(restore) = recording.restore() else { return Ok(outcome(Ran::DecodedOnly)) };
+    let outcome = |result| Outcome {
+        scenario: scenario.clone(),
+        result,
+        took: start.elapsed(),
+    };
+    let Some(restore) = recording.restore() else {
+        return Ok(outcome(Ran::DecodedOnly));
+    };
 
     plane.install().await?;
     let namespace = plane.namespace("replay").await?;
     let player = Player::new(recording.clone(), restore.clone(), settings.longest_pause);
     let server = Server::start(player, settings.time_scale, plane.supervisor().folder()).await?;
-    plane.apply_text(&vault_of(&restore, &namespace, &server)).await?;
+    plane
+        .apply_text(&vault_of(&restore, &namespace, &server))
+        .await?;
     let manifest = vm_restore_of(&restore, &namespace);
     let refused = |error: &TestbedError| matches!(error, TestbedError::Kubectl { stderr, .. } if stderr.contains("invalid") || stderr.contains("Invalid") || stderr.contains("unknown field") || stderr.contains("strict decoding"));
     match plane.apply_text(&manifest).await {
         Ok(_) => {}
         Err(error) if refused(&error) && !is_supported(&restore) => {
             let kind = text(&restore.body, "recoveryType").to_owned();
-            return Ok(outcome(Ran::NotSupported(format!("recoveryType {kind} is not in this version"))));
+            return Ok(outcome(Ran::NotSupported(format!(
+                "recoveryType {kind} is not in this version"
+            ))));
         }
         Err(error) => return Err(error),
     }
@@ -159,12 +208,21 @@ pub async fn run_one(
     let report = server.report();
     let mut differences = verdict::differences(&recording, &restore, &expected, &report, &status);
     if !expected.is_reached(&status) {
-        differences.push(format!("not at the recorded end after {} s: {}", settings.within.as_secs(), text(&status, "message")));
+        differences.push(format!(
+            "not at the recorded end after {} s: {}",
+            settings.within.as_secs(),
+            text(&status, "message")
+        ));
     }
     // A stop that takes its time is shown by the tests of the process, not here.
     let _ = controller.stop().await?;
     let sees_the_end = expected.phase.is_some();
-    Ok(outcome(Ran::Played { differences, report: Box::new(report), status, sees_the_end }))
+    Ok(outcome(Ran::Played {
+        differences,
+        report: Box::new(report),
+        status,
+        sees_the_end,
+    }))
 }
 
 async fn wait_for(
@@ -176,7 +234,17 @@ async fn wait_for(
 ) -> Result<Value, TestbedError> {
     let start = Instant::now();
     loop {
-        let object = plane.kubectl_ok(&["get", "vmrestore", "replayed", "-n", namespace, "-o", "json"]).await?;
+        let object = plane
+            .kubectl_ok(&[
+                "get",
+                "vmrestore",
+                "replayed",
+                "-n",
+                namespace,
+                "-o",
+                "json",
+            ])
+            .await?;
         let object: Value = serde_json::from_str(&object)
             .map_err(|error| TestbedError::Unreadable(format!("read the VmRestore: {error}")))?;
         let status = object["status"].clone();
@@ -208,7 +276,10 @@ fn vault_of(restore: &Restore, namespace: &str, server: &Server) -> String {
 fn vm_restore_of(restore: &Restore, namespace: &str) -> String {
     let body = &restore.body;
     let mut target = String::new();
-    for (field, name) in [("storageAccountId", "storageAccountId"), ("targetResourceGroupId", "resourceGroupId")] {
+    for (field, name) in [
+        ("storageAccountId", "storageAccountId"),
+        ("targetResourceGroupId", "resourceGroupId"),
+    ] {
         if let Some(id) = body.get(field).and_then(Value::as_str) {
             target.push_str(&format!("    {name}: {id}\n"));
         }

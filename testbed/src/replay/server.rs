@@ -52,13 +52,22 @@ impl Server {
     ///
     /// # Errors
     /// If no certificate or socket can be made.
-    pub async fn start(player: Player, time_scale: u32, folder: &Path) -> Result<Self, TestbedError> {
+    pub async fn start(
+        player: Player,
+        time_scale: u32,
+        folder: &Path,
+    ) -> Result<Self, TestbedError> {
         crate::install_crypto_provider();
         let (acceptor, ca_pem) = certificate()?;
         let ca_file = folder.join(format!("replay-ca-{}.pem", uuid::Uuid::new_v4().simple()));
-        std::fs::write(&ca_file, ca_pem).map_err(TestbedError::io(format!("write {}", ca_file.display())))?;
-        let socket = TcpListener::bind("127.0.0.1:0").await.map_err(TestbedError::io("listen on loopback"))?;
-        let address = socket.local_addr().map_err(TestbedError::io("listen on loopback"))?;
+        std::fs::write(&ca_file, ca_pem)
+            .map_err(TestbedError::io(format!("write {}", ca_file.display())))?;
+        let socket = TcpListener::bind("127.0.0.1:0")
+            .await
+            .map_err(TestbedError::io("listen on loopback"))?;
+        let address = socket
+            .local_addr()
+            .map_err(TestbedError::io("listen on loopback"))?;
         let url = format!("https://{address}");
         let shared = Arc::new(Shared {
             player: Mutex::new(player),
@@ -74,7 +83,12 @@ impl Server {
             // Serving ends only with the task; a broken connection ends that connection alone.
             let _ = axum::serve(TlsListener { socket, acceptor }, routes).await;
         });
-        Ok(Self { url, ca_file, shared, task })
+        Ok(Self {
+            url,
+            ca_file,
+            shared,
+            task,
+        })
     }
 
     /// What has happened so far.
@@ -100,7 +114,8 @@ impl Shared {
     }
 
     fn scaled(&self, real: Duration) -> SignedDuration {
-        SignedDuration::try_from(real.saturating_mul(self.time_scale)).unwrap_or(SignedDuration::MAX)
+        SignedDuration::try_from(real.saturating_mul(self.time_scale))
+            .unwrap_or(SignedDuration::MAX)
     }
 
     fn since_restore(&self) -> SignedDuration {
@@ -112,9 +127,14 @@ impl Shared {
 
     /// What the server's clock shows, as an HTTP date.
     fn date(&self) -> String {
-        let now = self.origin.saturating_add(self.scaled(self.elapsed())).unwrap_or(self.origin);
+        let now = self
+            .origin
+            .saturating_add(self.scaled(self.elapsed()))
+            .unwrap_or(self.origin);
         let printer = rfc2822::DateTimePrinter::new();
-        printer.timestamp_to_rfc9110_string(&now).unwrap_or_default()
+        printer
+            .timestamp_to_rfc9110_string(&now)
+            .unwrap_or_default()
     }
 }
 
@@ -133,7 +153,11 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
     if bearer(&parts.headers) != Some(shared.token.as_str()) {
         let body = json!({"error": {"code": "AuthenticationFailed", "message": "the token is not from here"}});
         let mut response = json_response(StatusCode::UNAUTHORIZED, &body);
-        set(&mut response, "www-authenticate", "Bearer authorization_uri=\"https://127.0.0.1\"");
+        set(
+            &mut response,
+            "www-authenticate",
+            "Bearer authorization_uri=\"https://127.0.0.1\"",
+        );
         return response;
     }
 
@@ -163,9 +187,10 @@ fn response(shared: &Shared, asked: &Asked, given: Given) -> Response {
     };
     for (name, value) in &given.headers {
         let value = value.replace(RECORDED_HOST, &shared.url);
-        if let (Ok(name), Ok(value)) =
-            (axum::http::HeaderName::try_from(name.as_str()), axum::http::HeaderValue::try_from(value))
-        {
+        if let (Ok(name), Ok(value)) = (
+            axum::http::HeaderName::try_from(name.as_str()),
+            axum::http::HeaderValue::try_from(value),
+        ) {
             if name == "content-type" {
                 response.headers_mut().insert(name, value);
             } else {
@@ -183,7 +208,9 @@ fn response(shared: &Shared, asked: &Asked, given: Given) -> Response {
 fn token(shared: &Shared, form: &[u8]) -> Response {
     let form = format!("?{}", String::from_utf8_lossy(form));
     let field = |name| super::recording::query(&form, name);
-    if field("client_id").as_deref() != Some(CLIENT_ID) || field("client_secret").as_deref() != Some(CLIENT_SECRET) {
+    if field("client_id").as_deref() != Some(CLIENT_ID)
+        || field("client_secret").as_deref() != Some(CLIENT_SECRET)
+    {
         let body = json!({"error": "invalid_client", "error_description": "unknown client or wrong secret"});
         return json_response(StatusCode::UNAUTHORIZED, &body);
     }
@@ -220,22 +247,30 @@ fn header(headers: &HeaderMap, name: &str) -> Option<String> {
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
-    headers.get("authorization")?.to_str().ok()?.strip_prefix("Bearer ")
+    headers
+        .get("authorization")?
+        .to_str()
+        .ok()?
+        .strip_prefix("Bearer ")
 }
 
 /// A server certificate for 127.0.0.1 and the CA that signed it, in PEM.
 fn certificate() -> Result<(TlsAcceptor, String), TestbedError> {
-    let failed = |error: rcgen::Error| TestbedError::Unreadable(format!("make a certificate: {error}"));
+    let failed =
+        |error: rcgen::Error| TestbedError::Unreadable(format!("make a certificate: {error}"));
     let mut ca = rcgen::CertificateParams::new(Vec::new()).map_err(failed)?;
     ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    ca.distinguished_name.push(rcgen::DnType::CommonName, "vmrestore replay CA");
-    let ca = rcgen::CertifiedIssuer::self_signed(ca, rcgen::KeyPair::generate().map_err(failed)?).map_err(failed)?;
+    ca.distinguished_name
+        .push(rcgen::DnType::CommonName, "vmrestore replay CA");
+    let ca = rcgen::CertifiedIssuer::self_signed(ca, rcgen::KeyPair::generate().map_err(failed)?)
+        .map_err(failed)?;
     let key = rcgen::KeyPair::generate().map_err(failed)?;
     let names = ["127.0.0.1", "localhost"].map(str::to_owned);
     let server = rcgen::CertificateParams::new(names.to_vec()).map_err(failed)?;
     let server = server.signed_by(&key, &ca).map_err(failed)?;
-    let key = rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der())
-        .map_err(|error| TestbedError::Unreadable(format!("read the key of a certificate: {error}")))?;
+    let key = rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).map_err(|error| {
+        TestbedError::Unreadable(format!("read the key of a certificate: {error}"))
+    })?;
     let config = rustls::ServerConfig::builder()
         .with_no_client_auth()
         .with_single_cert(vec![server.der().clone()], key)
@@ -259,7 +294,8 @@ impl axum::serve::Listener for TlsListener {
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 continue;
             };
-            let handshake = tokio::time::timeout(Duration::from_secs(5), self.acceptor.accept(stream));
+            let handshake =
+                tokio::time::timeout(Duration::from_secs(5), self.acceptor.accept(stream));
             if let Ok(Ok(stream)) = handshake.await {
                 return (stream, address);
             }

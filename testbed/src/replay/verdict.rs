@@ -20,7 +20,9 @@ pub struct Expected {
 impl Expected {
     /// What the last recorded state of a job demands.
     pub fn of(last_job: Option<&Value>) -> Self {
-        let properties = last_job.map(|job| &job["properties"]).unwrap_or(&Value::Null);
+        let properties = last_job
+            .map(|job| &job["properties"])
+            .unwrap_or(&Value::Null);
         let job_status = text(properties, "status").to_owned();
         let phase = match job_status.as_str() {
             "Completed" => Some("Succeeded"),
@@ -32,8 +34,17 @@ impl Expected {
         let errors = properties["errorDetails"].as_array().into_iter().flatten();
         Self {
             phase,
-            progress: properties.pointer("/extendedInfo/progressPercentage").and_then(Value::as_f64),
-            errors: errors.map(|error| (error["errorCode"].to_string(), text(error, "errorTitle").to_owned())).collect(),
+            progress: properties
+                .pointer("/extendedInfo/progressPercentage")
+                .and_then(Value::as_f64),
+            errors: errors
+                .map(|error| {
+                    (
+                        error["errorCode"].to_string(),
+                        text(error, "errorTitle").to_owned(),
+                    )
+                })
+                .collect(),
             job_status,
         }
     }
@@ -44,7 +55,9 @@ impl Expected {
         match self.phase {
             Some(_) => finished,
             None => {
-                let same_progress = self.progress.is_none_or(|progress| is_progress(status, progress));
+                let same_progress = self
+                    .progress
+                    .is_none_or(|progress| is_progress(status, progress));
                 finished || (self.shows_job_status(status) && same_progress)
             }
         }
@@ -53,7 +66,11 @@ impl Expected {
     fn shows_job_status(&self, status: &Value) -> bool {
         // A recording that ends before its job was read asks only for a job.
         let shown = text(&status["job"], "status");
-        if self.job_status.is_empty() { !shown.is_empty() } else { shown == self.job_status }
+        if self.job_status.is_empty() {
+            !shown.is_empty()
+        } else {
+            shown == self.job_status
+        }
     }
 }
 
@@ -68,7 +85,10 @@ pub fn differences(
     let mut differences: Vec<String> = Vec::new();
     let mut compare = |what: &str, ours: &str, recorded: &str| {
         if !ours.eq_ignore_ascii_case(recorded) {
-            differences.push(format!("{what} is {}, recorded was {recorded}", or_nothing(ours)));
+            differences.push(format!(
+                "{what} is {}, recorded was {recorded}",
+                or_nothing(ours)
+            ));
         }
     };
     if let Some(phase) = expected.phase {
@@ -81,22 +101,44 @@ pub fn differences(
         compare("job.id", text(&status["job"], "id"), job);
     }
     if !expected.job_status.is_empty() {
-        compare("job.status", text(&status["job"], "status"), &expected.job_status);
+        compare(
+            "job.status",
+            text(&status["job"], "status"),
+            &expected.job_status,
+        );
     }
-    compare("recoveryPoint.name", text(&status["recoveryPoint"], "name"), &restore.recovery_point);
+    compare(
+        "recoveryPoint.name",
+        text(&status["recoveryPoint"], "name"),
+        &restore.recovery_point,
+    );
     if let Some(point) = recorded_point(recording, restore, &restore.recovery_point) {
         let recorded = &point["properties"];
-        compare("recoveryPoint.type", text(&status["recoveryPoint"], "type"), text(recorded, "recoveryPointType"));
-        let (ours, theirs) = (text(&status["recoveryPoint"], "time"), text(recorded, "recoveryPointTime"));
+        compare(
+            "recoveryPoint.type",
+            text(&status["recoveryPoint"], "type"),
+            text(recorded, "recoveryPointType"),
+        );
+        let (ours, theirs) = (
+            text(&status["recoveryPoint"], "time"),
+            text(recorded, "recoveryPointTime"),
+        );
         if !same_second(ours, theirs) {
-            differences.push(format!("recoveryPoint.time is {}, recorded was {theirs}", or_nothing(ours)));
+            differences.push(format!(
+                "recoveryPoint.time is {}, recorded was {theirs}",
+                or_nothing(ours)
+            ));
         }
     }
     if let Some(progress) = expected.progress
         && !is_progress(status, progress)
     {
-        let ours = status.pointer("/job/progressPercent").unwrap_or(&Value::Null);
-        differences.push(format!("job.progressPercent is {ours}, recorded was {progress}"));
+        let ours = status
+            .pointer("/job/progressPercent")
+            .unwrap_or(&Value::Null);
+        differences.push(format!(
+            "job.progressPercent is {ours}, recorded was {progress}"
+        ));
     }
     let shown = status["job"]["errors"].to_string();
     for (code, title) in &expected.errors {
@@ -105,25 +147,49 @@ pub fn differences(
         }
     }
     let sent = report.request_id.as_deref().unwrap_or_default();
-    let attempts = status["attempts"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let attempts = status["attempts"]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default();
     if sent.is_empty() {
-        differences.push("the restore was never sent, or without x-ms-client-request-id".to_owned());
-    } else if !attempts.iter().any(|attempt| text(attempt, "requestId").eq_ignore_ascii_case(sent)) {
-        differences.push(format!("no attempt in the status has the request id {sent} of the restore"));
+        differences
+            .push("the restore was never sent, or without x-ms-client-request-id".to_owned());
+    } else if !attempts
+        .iter()
+        .any(|attempt| text(attempt, "requestId").eq_ignore_ascii_case(sent))
+    {
+        differences.push(format!(
+            "no attempt in the status has the request id {sent} of the restore"
+        ));
     }
-    differences.extend(report.body.wrong.iter().map(|line| format!("restore request: {line}")));
-    differences.extend(report.unrecorded_writes.iter().map(|write| format!("a write that was not recorded: {write}")));
+    differences.extend(
+        report
+            .body
+            .wrong
+            .iter()
+            .map(|line| format!("restore request: {line}")),
+    );
+    differences.extend(
+        report
+            .unrecorded_writes
+            .iter()
+            .map(|write| format!("a write that was not recorded: {write}")),
+    );
     differences
 }
 
 fn is_progress(status: &Value, recorded: f64) -> bool {
-    let ours = status.pointer("/job/progressPercent").and_then(Value::as_f64);
+    let ours = status
+        .pointer("/job/progressPercent")
+        .and_then(Value::as_f64);
     ours.is_some_and(|ours| (ours - recorded).abs() <= 1.0)
 }
 
 fn same_second(ours: &str, theirs: &str) -> bool {
     match (ours.parse::<Timestamp>(), theirs.parse::<Timestamp>()) {
-        (Ok(ours), Ok(theirs)) => ours.duration_since(theirs).abs() < jiff::SignedDuration::from_secs(1),
+        (Ok(ours), Ok(theirs)) => {
+            ours.duration_since(theirs).abs() < jiff::SignedDuration::from_secs(1)
+        }
         _ => ours == theirs,
     }
 }
@@ -144,8 +210,12 @@ mod tests {
         let expected = Expected::of(Some(&job));
 
         assert_eq!(expected.phase, None);
-        assert!(!expected.is_reached(&json!({"job": {"status": "InProgress", "progressPercent": 1}})));
-        assert!(expected.is_reached(&json!({"job": {"status": "InProgress", "progressPercent": 50}})));
+        assert!(
+            !expected.is_reached(&json!({"job": {"status": "InProgress", "progressPercent": 1}}))
+        );
+        assert!(
+            expected.is_reached(&json!({"job": {"status": "InProgress", "progressPercent": 50}}))
+        );
     }
 
     #[test]
