@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::clock::Clock;
 use crate::http::Reply;
 use crate::operation::{Budget, Facts};
-use crate::scenario::Throttling;
+use crate::scenario::{Hourly, Throttling};
 use crate::wire::{gateway_error, retry_after};
 
 /// What has been used so far.
@@ -19,7 +19,9 @@ pub struct Throttle(Mutex<Used>);
 #[derive(Debug, Default)]
 struct Used {
     buckets: HashMap<(String, String, bool), (f64, Timestamp)>,
-    windows: HashMap<(String, Budget), (u32, Timestamp)>,
+    windows: HashMap<(String, Budget, u32), (u32, Timestamp)>,
+    /// Requests so far; they reach the gateways in turn.
+    turn: u32,
 }
 
 /// The name and value of the header that tells what is left.
@@ -77,19 +79,14 @@ impl Throttle {
                 value: i64::from(limit) - 1,
             });
         };
-        match used.take_from_window(asked, limit, hourly.window, now) {
-            Ok(left) => Ok(Remaining {
+        used.take_from_window(asked, limit, hourly, now)
+            .map(|left| Remaining {
                 header,
                 value: i64::from(left),
-            }),
-            Err(wait) => Err(throttled_by_window(
-                clock,
-                asked.facts.action,
-                limit,
-                hourly.window,
-                wait,
-            )),
-        }
+            })
+            .map_err(|wait| {
+                throttled_by_window(clock, asked.facts.action, limit, hourly.window, wait)
+            })
     }
 }
 
@@ -133,10 +130,17 @@ impl Used {
         &mut self,
         asked: &Asked,
         limit: u32,
-        window: SignedDuration,
+        hourly: &Hourly,
         now: Timestamp,
     ) -> Result<u32, SignedDuration> {
-        let key = (asked.subscription.to_lowercase(), asked.facts.budget);
+        self.turn = self.turn.wrapping_add(1);
+        let gateway = self.turn % hourly.gateways.max(1);
+        let key = (
+            asked.subscription.to_lowercase(),
+            asked.facts.budget,
+            gateway,
+        );
+        let window = hourly.window;
         let (count, since) = self.windows.get(&key).copied().unwrap_or((0, now));
         let age = now.duration_since(since);
         let (count, since) = if age >= window {

@@ -51,7 +51,7 @@ pub fn list(context: &Context<'_>) -> Answer {
         .virtual_machines
         .iter()
         .filter(fits)
-        .map(|machine| (machine.item_name(), shown(context, &vault, machine)))
+        .map(|machine| (machine.item_name(), shown(context, vault, machine)))
         .collect();
     let service = &context.world.scenario.service;
     paging::page(
@@ -65,7 +65,7 @@ pub fn list(context: &Context<'_>) -> Answer {
 /// `GET {item}`
 pub fn get(context: &Context<'_>) -> Answer {
     let (vault, machine) = context.item()?;
-    Ok(Reply::ok(&shown(context, &vault, &machine)))
+    Ok(Reply::ok(&shown(context, vault, machine)))
 }
 
 /// `GET {vault}/backupProtectionContainers`
@@ -80,7 +80,7 @@ pub fn containers(context: &Context<'_>) -> Answer {
                 && filter.allows("friendlyName", &machine.name)
                 && filter.allows("status", "Registered")
         })
-        .map(|machine| container(context, &vault, machine))
+        .map(|machine| container(context, vault, machine))
         .collect();
     Ok(Reply::ok(&json!({ "value": values })))
 }
@@ -101,10 +101,7 @@ pub const MANAGEMENT_TYPES: &[&str] = &[
 fn shown(context: &Context<'_>, vault: &Vault, machine: &VirtualMachine) -> Value {
     let vault_path = context.vault_path();
     let id = machine.id(vault);
-    let newest = machine
-        .points(context.clock.start())
-        .first()
-        .map(|point| point.time);
+    let newest = machine.newest_point(context.clock.start());
     let stopped = machine.protection_state == "ProtectionStopped";
     // Recorded: absent at 2019-06-15 (s03), there at 2024-04-01 (s11).
     let newer = context.call.api_version() >= "2021-01-01";

@@ -134,7 +134,7 @@ fn check_place(context: &Context<'_>, operation: Operation) -> Result<(), Reply>
 
 impl Context<'_> {
     /// The vault of the path.
-    fn vault(&self) -> Result<Vault, Reply> {
+    fn vault(&self) -> Result<&Vault, Reply> {
         let Names {
             subscription,
             group,
@@ -144,16 +144,13 @@ impl Context<'_> {
         self.world
             .scenario
             .vault(subscription, group, vault)
-            .cloned()
             .ok_or_else(|| not_found("Microsoft.RecoveryServices/vaults", vault, group))
     }
 
     /// The vault and the protected VM of the path.
-    fn item(&self) -> Result<(Vault, VirtualMachine), Reply> {
+    fn item(&self) -> Result<(&Vault, &VirtualMachine), Reply> {
         let vault = self.vault()?;
-        let machine = vault
-            .protected(&self.names.container, &self.names.item)
-            .cloned();
+        let machine = vault.protected(&self.names.container, &self.names.item);
         let machine = machine.ok_or_else(|| {
             let kind = "Microsoft.RecoveryServices/vaults/backupFabrics/protectionContainers/protectedItems";
             not_found(kind, &self.names.item, &self.names.group)

@@ -29,7 +29,7 @@ pub fn list(context: &Context<'_>) -> Answer {
             from.is_none_or(|from| point.time >= from) && to.is_none_or(|to| point.time <= to)
         })
         .filter(|point| point.time <= context.now)
-        .map(|point| (point.name.clone(), shown(context, &machine, point, false)))
+        .map(|point| (point.name.clone(), shown(context, machine, point, false)))
         .collect();
     let service = &context.world.scenario.service;
     paging::page(
@@ -43,8 +43,8 @@ pub fn list(context: &Context<'_>) -> Answer {
 /// `GET {item}/recoveryPoints/{name}`: the lists of disks are only here.
 pub fn get(context: &Context<'_>) -> Answer {
     let (_, machine) = context.item()?;
-    let point = find(context, &machine)?;
-    Ok(Reply::ok(&shown(context, &machine, &point, true)))
+    let point = find(context, machine)?;
+    Ok(Reply::ok(&shown(context, machine, &point, true)))
 }
 
 /// The recovery point of the path.

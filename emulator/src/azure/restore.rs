@@ -15,7 +15,7 @@ use crate::world::Restore;
 /// Accepts a restore.
 pub fn trigger(context: &mut Context<'_>) -> Answer {
     let (vault, machine) = context.item()?;
-    let point = points::find(context, &machine)?;
+    let point = points::find(context, machine)?;
     if context.call.json().is_null() {
         return Err(gateway_error(
             StatusCode::BAD_REQUEST,
@@ -23,10 +23,9 @@ pub fn trigger(context: &mut Context<'_>) -> Answer {
             "The request content was invalid and could not be deserialized.",
         ));
     }
-    let request = restore_request::read(context.call.json(), &vault, &machine, &point)?;
-    let number = context
-        .world
-        .next_restore(&vault.id(), &machine.registered());
+    let request = restore_request::read(context.call.json(), vault, machine, &point)?;
+    let (vault_id, machine) = (vault.id(), machine.clone());
+    let number = context.world.next_restore(&vault_id, &machine.registered());
     let behaviour = outcome_for(&point, machine.restore.nth(number));
     if let Some(refused) = &behaviour.refused {
         let status = StatusCode::from_u16(refused.status).unwrap_or(StatusCode::CONFLICT);
@@ -49,7 +48,7 @@ pub fn trigger(context: &mut Context<'_>) -> Answer {
         status: StatusCode::ACCEPTED.as_u16(),
     });
     context.world.restores.push(Restore {
-        vault_id: vault.id(),
+        vault_id,
         registered: machine.registered(),
         vm_name: machine.name.clone(),
         operation_id: operation_id.clone(),

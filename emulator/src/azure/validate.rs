@@ -19,14 +19,15 @@ const TAKES: SignedDuration = SignedDuration::from_secs(5);
 /// `POST {vault}/backupValidateOperation`
 pub fn at_once(context: &Context<'_>) -> Answer {
     let vault = context.vault()?;
-    check(context, &vault)?;
+    check(context, vault)?;
     Ok(Reply::ok(&no_findings()))
 }
 
 /// `POST {vault}/backupTriggerValidateOperation`
 pub fn trigger(context: &mut Context<'_>) -> Answer {
     let vault = context.vault()?;
-    check(context, &vault)?;
+    check(context, vault)?;
+    let vault_id = vault.id();
     let operation_id = Uuid::new_v4().to_string();
     context.caused = Some(Caused {
         operation_id: Some(operation_id.clone()),
@@ -34,7 +35,7 @@ pub fn trigger(context: &mut Context<'_>) -> Answer {
         status: StatusCode::ACCEPTED.as_u16(),
     });
     context.world.checks.push(Check {
-        vault_id: vault.id(),
+        vault_id,
         operation_id: operation_id.clone(),
         accepted: context.now,
     });

@@ -26,7 +26,7 @@ pub fn list(context: &Context<'_>) -> Reply {
 /// `GET {vault}`
 pub fn get(context: &Context<'_>) -> Answer {
     let vault = context.vault()?;
-    Ok(Reply::ok(&shown(&vault, &context.vault_path())))
+    Ok(Reply::ok(&shown(vault, &context.vault_path())))
 }
 
 /// `GET {vault}/backupResourceGuardProxies`: none.

@@ -15,7 +15,7 @@ pub use points::{PointSpec, RecoveryPoint};
 pub use restore::{
     Failure, JobError, Outcome, ProgressSeries, RestoreBehaviour, RestoreScript, ResultStatus,
 };
-pub use service::{Service, Throttling};
+pub use service::{Hourly, Service, Throttling};
 
 /// The scenario that is used when none is given, with comments.
 pub const BUILT_IN: &str = include_str!("builtin.yaml");

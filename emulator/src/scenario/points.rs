@@ -104,10 +104,7 @@ impl PointSpec {
         number: usize,
         started: Timestamp,
     ) -> Vec<RecoveryPoint> {
-        let newest = self.time.unwrap_or_else(|| {
-            let age = self.age.unwrap_or(SignedDuration::from_hours(12));
-            started.saturating_sub(age).unwrap_or(started)
-        });
+        let newest = self.newest(started);
         let every = self.every.unwrap_or(SignedDuration::from_hours(24));
         (0..self.count.unwrap_or(1))
             .map(|index| {
@@ -135,6 +132,13 @@ impl PointSpec {
             .collect()
     }
 
+    fn newest(&self, started: Timestamp) -> Timestamp {
+        self.time.unwrap_or_else(|| {
+            let age = self.age.unwrap_or(SignedDuration::from_hours(12));
+            started.saturating_sub(age).unwrap_or(started)
+        })
+    }
+
     fn tiers(&self) -> Vec<Tier> {
         let valid = |kind: &str| Tier {
             kind: kind.into(),
@@ -157,6 +161,15 @@ impl PointSpec {
 }
 
 impl VirtualMachine {
+    /// Time of the newest recovery point, without making up all the others.
+    pub fn newest_point(&self, started: Timestamp) -> Option<Timestamp> {
+        self.recovery_points
+            .iter()
+            .filter(|spec| spec.count != Some(0))
+            .map(|spec| spec.newest(started))
+            .max()
+    }
+
     /// All recovery points, newest first, as recorded.
     pub fn points(&self, started: Timestamp) -> Vec<RecoveryPoint> {
         let mut points: Vec<RecoveryPoint> = self

@@ -123,6 +123,8 @@ pub struct Hourly {
     pub recovery_points: u32,
     pub protected_items: u32,
     pub window: SignedDuration,
+    /// Gateways that requests reach in turn; each one counts for itself and shows its own rest.
+    pub gateways: u32,
 }
 
 impl Default for Hourly {
@@ -133,6 +135,7 @@ impl Default for Hourly {
             recovery_points: 150,
             protected_items: 300,
             window: SignedDuration::from_hours(1),
+            gateways: 1,
         }
     }
 }

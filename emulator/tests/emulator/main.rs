@@ -3,6 +3,7 @@
 mod access;
 mod faults;
 mod lists;
+mod process;
 mod restore;
 mod support;
 mod versions;

@@ -241,3 +241,28 @@ async fn poll_addresses_can_be_signed_and_ids_doubled() {
         2
     );
 }
+
+#[tokio::test]
+async fn each_gateway_counts_for_itself() {
+    let azure = Azure::start().await;
+    azure
+        .admin(
+            "PATCH",
+            "scenario",
+            json!({"throttling": {"hourly": {"jobs": 2, "gateways": 2}}}),
+        )
+        .await;
+
+    let mut rests = Vec::new();
+    for _ in 0..4 {
+        let answer = azure.get(&format!("{VAULT}/backupJobs")).await;
+        rests.push(
+            answer
+                .header("x-ms-ratelimit-remaining-subscription-resource-requests")
+                .unwrap()
+                .to_owned(),
+        );
+    }
+
+    assert_eq!(rests, ["1", "1", "0", "0"]);
+}
