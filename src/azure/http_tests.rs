@@ -485,6 +485,10 @@ async fn nothing_is_sent_when_the_deadline_passes_while_connecting() {
     #[derive(Clone)]
     struct Impatient(FakeClock, Arc<AtomicUsize>);
     impl Clock for Impatient {
+        fn real(&self, duration: SignedDuration) -> std::time::Duration {
+            std::time::Duration::try_from(duration).unwrap_or_default()
+        }
+
         fn now(&self) -> crate::restore::facts::Now {
             if self.1.load(Ordering::SeqCst) > 0 {
                 self.0.advance(SignedDuration::from_secs(20));
@@ -548,10 +552,6 @@ async fn broken_azure(bytes: &'static [u8]) -> (SmallAzure, Arc<AtomicUsize>) {
             let _ = stream.read(&mut buffer).await;
             let _ = stream.write_all(bytes).await;
             tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-
-        fn real(&self, duration: SignedDuration) -> std::time::Duration {
-            std::time::Duration::try_from(duration).unwrap_or_default()
         }
     });
     (SmallAzure::with_arm(arm, Arc::default()).await, connections)
