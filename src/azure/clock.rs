@@ -12,20 +12,35 @@ use crate::restore::ports::Clock;
 pub(super) trait AnyClock: Send + Sync {
     fn now(&self) -> Now;
     fn sleep(&self, duration: SignedDuration) -> BoxFuture<'_, ()>;
-}
-
-impl<C: Clock> AnyClock for C {
-    fn now(&self) -> Now {
-        Clock::now(self)
-    }
-
-    fn sleep(&self, duration: SignedDuration) -> BoxFuture<'_, ()> {
-        Box::pin(Clock::sleep(self, duration))
-    }
+    /// A length of real time, which is what a server means in its headers, on this clock.
+    fn of_real(&self, real: SignedDuration) -> SignedDuration;
 }
 
 /// The clock that everything of this folder shares.
 pub(super) type SharedClock = Arc<dyn AnyClock>;
+
+/// The process's clock and how many times faster than real time it runs.
+pub(super) struct ProcessClock<C> {
+    pub clock: Arc<C>,
+    pub time_scale: f64,
+}
+
+impl<C: Clock> AnyClock for ProcessClock<C> {
+    fn now(&self) -> Now {
+        self.clock.now()
+    }
+
+    fn sleep(&self, duration: SignedDuration) -> BoxFuture<'_, ()> {
+        Box::pin(self.clock.sleep(duration))
+    }
+
+    fn of_real(&self, real: SignedDuration) -> SignedDuration {
+        if self.time_scale == 1.0 {
+            return real;
+        }
+        SignedDuration::try_from_secs_f64(real.as_secs_f64() * self.time_scale).unwrap_or(real)
+    }
+}
 
 /// A wait with up to a tenth of it, and up to a second, added: many that wait for one thing shall not come back together.
 /// Never shorter than asked.

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::clock::SharedClock;
+use super::clock::{ProcessClock, SharedClock};
 use crate::restore::facts::Now;
 use crate::restore::ports::Clock;
 
@@ -28,7 +28,10 @@ impl Default for FakeClock {
 
 impl FakeClock {
     pub fn shared(&self) -> SharedClock {
-        Arc::new(self.clone())
+        Arc::new(ProcessClock {
+            clock: Arc::new(self.clone()),
+            time_scale: 1.0,
+        })
     }
 
     pub fn advance(&self, duration: SignedDuration) {

@@ -95,6 +95,7 @@ impl SmallAzure {
     fn azure(&self) -> Azure {
         Azure::new(AzureOptions {
             clock: Arc::new(self.clock.clone()),
+            time_scale: 1.0,
             extra_ca_pem: Some(self.ca_pem.clone().into_bytes()),
             allowed_hosts: vec!["127.0.0.1".parse().unwrap()],
             metrics: Arc::new(NoMetrics),
@@ -497,6 +498,7 @@ async fn nothing_is_sent_when_the_deadline_passes_while_connecting() {
     let moving = Arc::new(AtomicUsize::new(0));
     let client = Azure::new(AzureOptions {
         clock: Arc::new(Impatient(azure.clock.clone(), moving.clone())),
+        time_scale: 1.0,
         extra_ca_pem: Some(azure.ca_pem.clone().into_bytes()),
         allowed_hosts: vec!["127.0.0.1".parse().unwrap()],
         metrics: Arc::new(NoMetrics),

@@ -51,7 +51,7 @@ use crate::restore::facts::{RefusalKind, VaultError};
 use crate::restore::ports::Clock;
 use arm::Arm;
 use board::Board;
-use clock::SharedClock;
+use clock::{ProcessClock, SharedClock};
 use gate::Gate;
 use scrub::Scrubber;
 use session::{Kept, Session};
@@ -62,6 +62,8 @@ use versions::Versions;
 pub struct AzureOptions<C> {
     /// The one clock of the process.
     pub clock: Arc<C>,
+    /// How many times faster than real time it runs; 1 outside tests. Servers ask for waits in real time.
+    pub time_scale: f64,
     /// More certificate authorities to trust, PEM (`--azure-ca-file`).
     pub extra_ca_pem: Option<Vec<u8>>,
     /// Hosts that `Custom` endpoints may name (`--allow-azure-host`).
@@ -132,6 +134,7 @@ pub struct VaultTarget {
 pub struct Azure {
     arm: Arc<Arm>,
     authority_http: reqwest::Client,
+    metrics: Arc<dyn AzureMetrics>,
     clock: SharedClock,
     allowed_hosts: Vec<AllowedHost>,
     scrubber: Arc<Scrubber>,
@@ -147,7 +150,10 @@ impl Azure {
     /// # Errors
     /// [`SetupError`] for certificates that cannot be read.
     pub fn new<C: Clock>(options: AzureOptions<C>) -> Result<Self, SetupError> {
-        let clock: SharedClock = options.clock.clone();
+        let clock: SharedClock = Arc::new(ProcessClock {
+            clock: options.clock.clone(),
+            time_scale: options.time_scale,
+        });
         let scrubber = Arc::new(Scrubber::default());
         let authority_http =
             arm::http_builder(&options.user_agent, options.extra_ca_pem.as_deref())?
@@ -158,6 +164,7 @@ impl Azure {
         Ok(Self {
             arm,
             authority_http,
+            metrics: options.metrics,
             clock,
             allowed_hosts: options.allowed_hosts,
             scrubber,
@@ -225,7 +232,7 @@ impl Azure {
                 token: TokenSource::new(
                     target.credential,
                     (site.authority, site.scope),
-                    self.authority_http.clone(),
+                    (self.authority_http.clone(), self.metrics.clone()),
                     (self.clock.clone(), self.scrubber.clone()),
                 ),
                 gate,
