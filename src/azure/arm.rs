@@ -474,6 +474,31 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_runs_faster_waits_as_long_in_real_time() {
+        #[derive(Clone)]
+        struct Sixty(FakeClock);
+        impl crate::restore::ports::Clock for Sixty {
+            fn now(&self) -> crate::restore::facts::Now {
+                crate::restore::ports::Clock::now(&self.0)
+            }
+            async fn sleep(&self, _: SignedDuration) {}
+            fn real(&self, duration: SignedDuration) -> Duration {
+                Duration::try_from(duration).unwrap() / 60
+            }
+        }
+        let clock = Sixty(FakeClock::default());
+
+        let wait = retry_after(
+            &clock,
+            &headers_of(&[("x-ms-retry-after-ms", "500")]),
+            Timestamp::UNIX_EPOCH,
+            "",
+        );
+
+        assert_eq!(wait, Some(SignedDuration::from_secs(30)));
+    }
+
+    #[test]
     fn the_operation_id_is_the_last_segment() {
         let v = "https://management.azure.com/subscriptions/s/x/operationsStatus";
         for (pairs, expected) in [

@@ -19,26 +19,24 @@ pub(super) trait AnyClock: Send + Sync {
 /// The clock that everything of this folder shares.
 pub(super) type SharedClock = Arc<dyn AnyClock>;
 
-/// The process's clock and how many times faster than real time it runs.
-pub(super) struct ProcessClock<C> {
-    pub clock: Arc<C>,
-    pub time_scale: f64,
-}
-
-impl<C: Clock> AnyClock for ProcessClock<C> {
+impl<C: Clock> AnyClock for C {
     fn now(&self) -> Now {
-        self.clock.now()
+        Clock::now(self)
     }
 
     fn sleep(&self, duration: SignedDuration) -> BoxFuture<'_, ()> {
-        Box::pin(self.clock.sleep(duration))
+        Box::pin(Clock::sleep(self, duration))
     }
 
     fn of_real(&self, real: SignedDuration) -> SignedDuration {
-        if self.time_scale == 1.0 {
+        /// Long enough that rounding does not show.
+        const SAMPLE: SignedDuration = SignedDuration::from_hours(1000);
+
+        let scale = SAMPLE.as_secs_f64() / self.real(SAMPLE).as_secs_f64();
+        if scale == 1.0 || !scale.is_finite() {
             return real;
         }
-        SignedDuration::try_from_secs_f64(real.as_secs_f64() * self.time_scale).unwrap_or(real)
+        SignedDuration::try_from_secs_f64(real.as_secs_f64() * scale).unwrap_or(real)
     }
 }
 

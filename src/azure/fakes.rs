@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::clock::{ProcessClock, SharedClock};
+use super::clock::SharedClock;
 use crate::restore::facts::Now;
 use crate::restore::ports::Clock;
 
@@ -28,10 +28,7 @@ impl Default for FakeClock {
 
 impl FakeClock {
     pub fn shared(&self) -> SharedClock {
-        Arc::new(ProcessClock {
-            clock: Arc::new(self.clone()),
-            time_scale: 1.0,
-        })
+        Arc::new(self.clone())
     }
 
     pub fn advance(&self, duration: SignedDuration) {
@@ -49,5 +46,9 @@ impl Clock for FakeClock {
     async fn sleep(&self, duration: SignedDuration) {
         self.advance(duration);
         tokio::task::yield_now().await;
+    }
+
+    fn real(&self, duration: SignedDuration) -> std::time::Duration {
+        std::time::Duration::try_from(duration).unwrap_or_default()
     }
 }

@@ -95,7 +95,6 @@ impl SmallAzure {
     fn azure(&self) -> Azure {
         Azure::new(AzureOptions {
             clock: Arc::new(self.clock.clone()),
-            time_scale: 1.0,
             extra_ca_pem: Some(self.ca_pem.clone().into_bytes()),
             allowed_hosts: vec!["127.0.0.1".parse().unwrap()],
             metrics: Arc::new(NoMetrics),
@@ -493,12 +492,14 @@ async fn nothing_is_sent_when_the_deadline_passes_while_connecting() {
             Clock::now(&self.0)
         }
         async fn sleep(&self, _: SignedDuration) {}
+        fn real(&self, duration: SignedDuration) -> Duration {
+            Clock::real(&self.0, duration)
+        }
     }
     let azure = SmallAzure::answering(|_| raw(202, &[], "")).await;
     let moving = Arc::new(AtomicUsize::new(0));
     let client = Azure::new(AzureOptions {
         clock: Arc::new(Impatient(azure.clock.clone(), moving.clone())),
-        time_scale: 1.0,
         extra_ca_pem: Some(azure.ca_pem.clone().into_bytes()),
         allowed_hosts: vec!["127.0.0.1".parse().unwrap()],
         metrics: Arc::new(NoMetrics),

@@ -51,7 +51,7 @@ use crate::restore::facts::{RefusalKind, VaultError};
 use crate::restore::ports::Clock;
 use arm::Arm;
 use board::Board;
-use clock::{ProcessClock, SharedClock};
+use clock::SharedClock;
 use gate::Gate;
 use scrub::Scrubber;
 use session::{Kept, Session};
@@ -62,8 +62,6 @@ use versions::Versions;
 pub struct AzureOptions<C> {
     /// The one clock of the process.
     pub clock: Arc<C>,
-    /// How many times faster than real time it runs; 1 outside tests. Servers ask for waits in real time.
-    pub time_scale: f64,
     /// More certificate authorities to trust, PEM (`--azure-ca-file`).
     pub extra_ca_pem: Option<Vec<u8>>,
     /// Hosts that `Custom` endpoints may name (`--allow-azure-host`).
@@ -150,10 +148,7 @@ impl Azure {
     /// # Errors
     /// [`SetupError`] for certificates that cannot be read.
     pub fn new<C: Clock>(options: AzureOptions<C>) -> Result<Self, SetupError> {
-        let clock: SharedClock = Arc::new(ProcessClock {
-            clock: options.clock.clone(),
-            time_scale: options.time_scale,
-        });
+        let clock: SharedClock = options.clock.clone();
         let scrubber = Arc::new(Scrubber::default());
         let authority_http =
             arm::http_builder(&options.user_agent, options.extra_ca_pem.as_deref())?

@@ -20,6 +20,8 @@ pub trait Clock: Send + Sync + 'static {
     fn now(&self) -> Now;
     /// Sleeps for a duration of this clock.
     fn sleep(&self, duration: SignedDuration) -> impl Future<Output = ()> + Send;
+    /// How long a duration of this clock takes in the real world; never negative.
+    fn real(&self, duration: SignedDuration) -> std::time::Duration;
 }
 
 /// One Recovery Services vault, reached as one identity. Cheap to clone; clones share token, budget and job board.
