@@ -12,7 +12,7 @@ use reqwest::header::{
 use reqwest::{Method, Url};
 use uuid::Uuid;
 
-use super::clock::SharedClock;
+use super::clock::{AnyClock, SharedClock};
 use super::deadline::{self, DeadlineLayer};
 use super::decode;
 use super::scrub::Scrubber;
@@ -192,6 +192,7 @@ impl Arm {
         let retry_after = match status {
             200..=299 => None,
             _ => retry_after(
+                self.clock.as_ref(),
                 &headers,
                 date.unwrap_or_else(|| self.clock.now().wall),
                 &error.message,
@@ -336,6 +337,7 @@ fn http_date(text: &str) -> Option<Timestamp> {
 /// How long Azure asks to wait: the longest of its headers (milliseconds, seconds, a date), or what the message says
 /// (`Please try again after '324' seconds`).
 pub(super) fn retry_after(
+    clock: &dyn AnyClock,
     headers: &HeaderMap,
     now: Timestamp,
     message: &str,
@@ -347,10 +349,13 @@ pub(super) fn retry_after(
         .into_iter()
         .filter_map(|name| {
             let number: f64 = one(headers, name)?.parse().ok()?;
-            SignedDuration::try_from_secs_f64(number / 1000.0).ok()
+            let real = SignedDuration::try_from_secs_f64(number / 1000.0).ok()?;
+            Some(clock.of_real(real))
         });
     let seconds = one(headers, "retry-after").and_then(|text| match text.parse::<f64>() {
-        Ok(number) => SignedDuration::try_from_secs_f64(number).ok(),
+        Ok(number) => SignedDuration::try_from_secs_f64(number)
+            .ok()
+            .map(|real| clock.of_real(real)),
         Err(_) => http_date(text).map(|date| date.duration_since(now)),
     });
     let told = milliseconds.chain(seconds).max();
@@ -394,6 +399,7 @@ fn claims_challenge(header: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::fakes::FakeClock;
     use super::*;
 
     fn headers_of(pairs: &[(&'static str, &str)]) -> HeaderMap {
@@ -435,6 +441,7 @@ mod tests {
     #[test]
     fn waits_are_read_from_every_form_and_the_longest_counts() {
         let now: Timestamp = "2026-11-22T10:00:00Z".parse().unwrap();
+        let clock = FakeClock::default().shared();
         for (pairs, message, expected) in [
             (&[][..], "", None),
             (&[("retry-after", "17")][..], "", Some(17.0)),
@@ -460,9 +467,35 @@ mod tests {
             (&[("retry-after", "1e300")], "", None),
             (&[], "Please try again after '324' seconds.", Some(324.0)),
         ] {
-            let wait = retry_after(&headers_of(pairs), now, message).map(|wait| wait.as_secs_f64());
+            let wait = retry_after(clock.as_ref(), &headers_of(pairs), now, message)
+                .map(|wait| wait.as_secs_f64());
             assert_eq!(wait, expected, "{pairs:?} {message}");
         }
+    }
+
+    #[test]
+    fn a_clock_that_runs_faster_waits_as_long_in_real_time() {
+        #[derive(Clone)]
+        struct Sixty(FakeClock);
+        impl crate::restore::ports::Clock for Sixty {
+            fn now(&self) -> crate::restore::facts::Now {
+                crate::restore::ports::Clock::now(&self.0)
+            }
+            async fn sleep(&self, _: SignedDuration) {}
+            fn real(&self, duration: SignedDuration) -> Duration {
+                Duration::try_from(duration).unwrap() / 60
+            }
+        }
+        let clock = Sixty(FakeClock::default());
+
+        let wait = retry_after(
+            &clock,
+            &headers_of(&[("x-ms-retry-after-ms", "500")]),
+            Timestamp::UNIX_EPOCH,
+            "",
+        );
+
+        assert_eq!(wait, Some(SignedDuration::from_secs(30)));
     }
 
     #[test]

@@ -3,7 +3,8 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use azure_core::error::ErrorKind;
 use azure_core::http::headers::Headers;
@@ -12,12 +13,16 @@ use futures::future::BoxFuture;
 use jiff::SignedDuration;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::AzureMetrics;
 use super::arm::{causes, retry_after, whole_body};
+use super::clock::SharedClock;
 
 /// Carries azure_identity's request over our client and keeps what came back.
 pub(super) struct AuthorityTransport {
     http: reqwest::Client,
     claims: Option<String>,
+    clock: SharedClock,
+    metrics: Arc<dyn AzureMetrics>,
     seen: Mutex<Option<SeenAuthority>>,
 }
 
@@ -55,10 +60,17 @@ impl HttpClient for AuthorityTransport {
 
 impl AuthorityTransport {
     /// For one token, which shall carry these claims if Azure asked for any.
-    pub fn new(http: reqwest::Client, claims: Option<String>) -> Self {
+    pub fn new(
+        http: reqwest::Client,
+        claims: Option<String>,
+        clock: SharedClock,
+        metrics: Arc<dyn AzureMetrics>,
+    ) -> Self {
         Self {
             http,
             claims,
+            clock,
+            metrics,
             seen: Mutex::default(),
         }
     }
@@ -85,12 +97,24 @@ impl AuthorityTransport {
         for (name, value) in request.headers().iter() {
             sending = sending.header(name.as_str(), value.as_str());
         }
-        let response = match sending.body(form).send().await {
+        let begun = Instant::now();
+        let sent = sending.body(form).send().await;
+        let status = sent
+            .as_ref()
+            .ok()
+            .map(|response| response.status().as_u16());
+        self.metrics.request("token", status, begun.elapsed());
+        let response = match sent {
             Ok(response) => response,
             Err(error) => return Err(self.fault(causes(error))),
         };
         let status = response.status().as_u16();
-        let wait = retry_after(response.headers(), jiff::Timestamp::now(), "");
+        let wait = retry_after(
+            self.clock.as_ref(),
+            response.headers(),
+            self.clock.now().wall,
+            "",
+        );
         let Some(body) = whole_body(response).await else {
             return Err(self.fault("its answer broke off".to_owned()));
         };

@@ -12,7 +12,12 @@ use crate::restore::ports::Clock;
 pub(super) trait AnyClock: Send + Sync {
     fn now(&self) -> Now;
     fn sleep(&self, duration: SignedDuration) -> BoxFuture<'_, ()>;
+    /// A length of real time, which is what a server means in its headers, on this clock.
+    fn of_real(&self, real: SignedDuration) -> SignedDuration;
 }
+
+/// The clock that everything of this folder shares.
+pub(super) type SharedClock = Arc<dyn AnyClock>;
 
 impl<C: Clock> AnyClock for C {
     fn now(&self) -> Now {
@@ -22,10 +27,18 @@ impl<C: Clock> AnyClock for C {
     fn sleep(&self, duration: SignedDuration) -> BoxFuture<'_, ()> {
         Box::pin(Clock::sleep(self, duration))
     }
-}
 
-/// The clock that everything of this folder shares.
-pub(super) type SharedClock = Arc<dyn AnyClock>;
+    fn of_real(&self, real: SignedDuration) -> SignedDuration {
+        /// Long enough that rounding does not show.
+        const SAMPLE: SignedDuration = SignedDuration::from_hours(1000);
+
+        let scale = SAMPLE.as_secs_f64() / self.real(SAMPLE).as_secs_f64();
+        if scale == 1.0 || !scale.is_finite() {
+            return real;
+        }
+        SignedDuration::try_from_secs_f64(real.as_secs_f64() * scale).unwrap_or(real)
+    }
+}
 
 /// A wait with up to a tenth of it, and up to a second, added: many that wait for one thing shall not come back together.
 /// Never shorter than asked.

@@ -210,7 +210,7 @@ mod tests {
     fn durations_come_in_two_forms() {
         for (input, expected) in [
             ("PT0S", Some(0.0)),
-            ("PT1H41M27.1466778S", Some(6_087.146_677_8)),
+            ("PT1H41M27.1466778S", Some(6087.1466778)),
             ("P1DT2H", Some(93_600.0)),
             ("00:00:16.9616357", Some(16.961_635_7)),
             ("1.02:00:00", Some(93_600.0)),

@@ -496,6 +496,9 @@ async fn nothing_is_sent_when_the_deadline_passes_while_connecting() {
             Clock::now(&self.0)
         }
         async fn sleep(&self, _: SignedDuration) {}
+        fn real(&self, duration: SignedDuration) -> Duration {
+            Clock::real(&self.0, duration)
+        }
     }
     let azure = SmallAzure::answering(|_| raw(202, &[], "")).await;
     let moving = Arc::new(AtomicUsize::new(0));

@@ -132,6 +132,7 @@ pub struct VaultTarget {
 pub struct Azure {
     arm: Arc<Arm>,
     authority_http: reqwest::Client,
+    metrics: Arc<dyn AzureMetrics>,
     clock: SharedClock,
     allowed_hosts: Vec<AllowedHost>,
     scrubber: Arc<Scrubber>,
@@ -158,6 +159,7 @@ impl Azure {
         Ok(Self {
             arm,
             authority_http,
+            metrics: options.metrics,
             clock,
             allowed_hosts: options.allowed_hosts,
             scrubber,
@@ -225,7 +227,7 @@ impl Azure {
                 token: TokenSource::new(
                     target.credential,
                     (site.authority, site.scope),
-                    self.authority_http.clone(),
+                    (self.authority_http.clone(), self.metrics.clone()),
                     (self.clock.clone(), self.scrubber.clone()),
                 ),
                 gate,

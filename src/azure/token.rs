@@ -17,6 +17,7 @@ use jiff::SignedDuration;
 use reqwest::Url;
 use serde_json::Value;
 
+use super::AzureMetrics;
 use super::authority::{AuthorityTransport, SeenAuthority};
 use super::clock::{SharedClock, with_jitter};
 use super::decode::{field, text_of};
@@ -68,6 +69,7 @@ pub(super) struct TokenSource {
     authority: Url,
     scope: String,
     http: reqwest::Client,
+    metrics: Arc<dyn AzureMetrics>,
     clock: SharedClock,
     scrubber: Arc<Scrubber>,
     /// Azure refused a token and has accepted none since.
@@ -103,7 +105,7 @@ impl TokenSource {
     pub fn new(
         principal: ServicePrincipal,
         (authority, scope): (Url, String),
-        http: reqwest::Client,
+        (http, metrics): (reqwest::Client, Arc<dyn AzureMetrics>),
         (clock, scrubber): (SharedClock, Arc<Scrubber>),
     ) -> Self {
         scrubber.remember(principal.secret.expose());
@@ -112,6 +114,7 @@ impl TokenSource {
             authority,
             scope,
             http,
+            metrics,
             clock,
             scrubber,
             refused: AtomicBool::new(false),
@@ -188,6 +191,8 @@ impl TokenSource {
         let transport = Arc::new(AuthorityTransport::new(
             self.http.clone(),
             claims.map(str::to_owned),
+            self.clock.clone(),
+            self.metrics.clone(),
         ));
         let token = match self.credential(transport.clone()) {
             Ok(credential) => credential.get_token(&[self.scope.as_str()], None).await,
@@ -197,7 +202,9 @@ impl TokenSource {
             Ok(token) if !token.token.secret().is_empty() => {
                 self.scrubber.remember(token.token.secret());
                 let life = token.expires_on - azure_core::time::OffsetDateTime::now_utc();
-                let life = SignedDuration::from_secs(life.whole_seconds().max(1));
+                let life = self
+                    .clock
+                    .of_real(SignedDuration::from_secs(life.whole_seconds().max(1)));
                 let now = self.clock.now().boot;
                 let renew_in = life.saturating_sub(RENEW_BEFORE).max(life * 3 / 4);
                 Ok(Held {
@@ -277,7 +284,9 @@ impl TokenSource {
             (None, Some((code, _))) if code.starts_with("AADSTS") => code.to_owned(),
             _ => name.clone(),
         };
+        // What follows is Microsoft's own trace, and another text each time.
         let described = description.lines().next().unwrap_or_default();
+        let described = described.split(" Trace ID:").next().unwrap_or_default();
         let error = |what: &str| ErrorText {
             code: self.scrubber.clean(&code),
             message: self.scrubber.clean(&format!(
