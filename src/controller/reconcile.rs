@@ -15,7 +15,7 @@ use crate::restore::record::Memory;
 
 use super::store::ObjectStore;
 use super::tenancy::{self, Clouds};
-use super::{Context, announce, reasons, translate};
+use super::{Context, announce, reasons, status_write};
 
 /// Why a pass did not come to its end. The next one starts again from a read.
 #[derive(Debug, thiserror::Error)]
@@ -137,7 +137,7 @@ async fn announce_change<A: Clouds, C: Clock>(
         &context.recorder,
         object,
         reason,
-        &translate::cut(&record.note.message),
+        &status_write::cut(&record.note.message),
     )
     .await;
 }

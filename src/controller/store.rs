@@ -16,7 +16,7 @@ use crate::restore::ports::{Clock, RunStore, StoreError, Stored};
 use crate::restore::record::{Claim, Matching, Record};
 
 use super::counts::Counts;
-use super::{reasons, translate};
+use super::{reasons, status_write, translate};
 
 /// Longest wait for one answer of the API server, in real time.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -43,7 +43,7 @@ pub async fn bounded<T>(
                 "{} {}: {}",
                 status.code,
                 status.reason,
-                translate::cut(&status.message)
+                status_write::cut(&status.message)
             )),
         }),
         Ok(Err(error)) => Err(StoreError::Lost(kind_of(&error).to_owned())),
@@ -210,7 +210,7 @@ impl<C: Clock> RunStore for ObjectStore<'_, C> {
             generation,
             self.clock.now().wall,
         );
-        let mut status = translate::status(&base.run, &record);
+        let mut status = status_write::status(&base.run, &record);
         status.observed_generation = generation;
         status.conditions = conditions;
         let status = match &record.unreadable {

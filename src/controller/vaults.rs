@@ -18,7 +18,7 @@ use crate::restore::record::{Note, NoteKind};
 use super::reconcile::PassFailed;
 use super::store::bounded;
 use super::tenancy::{self, Clouds};
-use super::{Context, announce, reasons, translate};
+use super::{Context, announce, reasons, status_write};
 
 /// How often a vault that works is read again.
 const PROBE_INTERVAL: SignedDuration = SignedDuration::from_mins(10);
@@ -96,7 +96,10 @@ async fn write<A: Clouds, C: Clock>(
             Reason::VaultReachable,
             format!("the vault lies in {}", facts.location),
         ),
-        Err(note) => (reasons::of_note(note.kind), translate::cut(&note.message)),
+        Err(note) => (
+            reasons::of_note(note.kind),
+            status_write::cut(&note.message),
+        ),
     };
     let good = reason.standing() == Standing::Good;
     let said = |status: bool| Said {
