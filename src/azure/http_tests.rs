@@ -1095,3 +1095,108 @@ async fn a_host_that_is_not_allowed_is_refused_before_anything_is_sent() {
     assert!(refused.to_string().contains("evil.example"), "{refused}");
     assert_eq!(azure.tokens.load(Ordering::SeqCst), 0);
 }
+
+#[tokio::test]
+async fn a_throttled_trigger_is_not_sent_again_before_its_time() {
+    let azure = SmallAzure::answering(|_| raw(429, &[("retry-after", "100")], "{}")).await;
+    let vault = azure.vault();
+
+    let told = trigger(&vault, soon(&azure.clock)).await;
+    azure.clock.advance(SignedDuration::from_secs(99));
+    let kept = trigger(&vault, soon(&azure.clock)).await;
+    assert_eq!(azure.requests().len(), 1);
+    azure.clock.advance(SignedDuration::from_secs(1));
+    trigger(&vault, soon(&azure.clock)).await;
+
+    for outcome in [told, kept] {
+        let TriggerOutcome::NotStarted(refusal) = outcome else {
+            panic!("{outcome:?}")
+        };
+        assert_eq!(refusal.kind, RefusalKind::Throttled);
+        assert!(matches!(refusal.then, Then::RetryAfter(wait) if wait.is_positive()));
+    }
+    assert_eq!(azure.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn a_listing_that_is_cut_off_leaves_the_board_to_the_next() {
+    let azure = SmallAzure::answering(|request| match request.is("backupJobs") {
+        true => list(vec![]),
+        false => reply(200, json!({"location": "westus"})),
+    })
+    .await;
+    let vault = azure.vault();
+    vault.ready().await.unwrap();
+
+    let cut = tokio::time::timeout(Duration::ZERO, vault.jobs(look(&azure.clock))).await;
+    let next = tokio::time::timeout(Duration::from_secs(20), vault.jobs(look(&azure.clock))).await;
+
+    assert!(cut.is_err());
+    next.unwrap().unwrap();
+}
+
+thread_local! {
+    /// What was logged on this thread; a test and everything that it sends run on one.
+    static LOG: std::cell::RefCell<Vec<u8>> = const { std::cell::RefCell::new(Vec::new()) };
+}
+
+/// Writes to the log of its thread. For the whole process, because a subscriber of one thread does not hear call sites that
+/// another thread met first.
+struct ThreadLog;
+
+impl std::io::Write for ThreadLog {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        LOG.with_borrow_mut(|log| log.extend_from_slice(bytes));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn logs_hold_no_secret_and_no_query_and_one_line_per_request() {
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_ansi(false)
+        .with_writer(|| ThreadLog)
+        .finish();
+    tracing::subscriber::set_global_default(subscriber).unwrap();
+    let azure = SmallAzure::answering(|request| match request.is("/restore") {
+        true => {
+            let operation = "https://127.0.0.1/x/op-1?api-version=1&s=signature-of-the-url";
+            raw(
+                202,
+                &[("azure-asyncoperation", operation), ("location", operation)],
+                "",
+            )
+        }
+        false => fault(400, "BMSUserErrorInvalidInput"),
+    })
+    .await;
+    let vault = azure.vault();
+
+    trigger(&vault, soon(&azure.clock)).await;
+    vault.recovery_points(&an_item()).await.unwrap_err();
+
+    let text = String::from_utf8(LOG.take()).unwrap();
+    for secret in [SECRET, "token-0", "signature-of-the-url", "client_secret"] {
+        assert!(!text.contains(secret), "{secret} in {text}");
+    }
+    let ours: Vec<_> = text
+        .lines()
+        .filter(|line| line.contains("vmrestore::azure::arm"))
+        .collect();
+    assert_eq!(ours.len(), 2, "{text}");
+    assert!(
+        ours[0].contains("azure_operation=\"trigger_restore\"")
+            && ours[0].contains("http_status=202"),
+        "{text}"
+    );
+    assert!(
+        ours[1].contains("error_code=\"BMSUserErrorInvalidInput\"")
+            && !ours[1].contains("api-version"),
+        "{text}"
+    );
+}

@@ -14,6 +14,7 @@ mod authority;
 mod board;
 mod clock;
 mod clouds;
+mod codes;
 mod deadline;
 mod decode;
 mod gate;

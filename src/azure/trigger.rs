@@ -1,12 +1,15 @@
 //! The trigger: the one request that must never be sent twice (design 3). One call sends at most one POST; everything that
 //! could repeat it (new token, next api-version, waiting) is left to the next call, under a claim of its own.
 
+use jiff::SignedDuration;
+
+use super::clock::with_jitter;
 use super::gate::Kind;
 use super::recovery_points::item_path;
 use super::session::Session;
 use super::verdict::{self, Known};
 use super::versions::Area;
-use crate::restore::facts::TriggerOutcome;
+use crate::restore::facts::{Refusal, Then, TriggerOutcome};
 use crate::restore::ports::{Budget, Trigger};
 
 impl Session {
@@ -54,6 +57,28 @@ impl Session {
             (&bearer.token, claims),
         )
         .await;
-        outcome
+        spread(outcome)
+    }
+}
+
+/// Adds jitter to a wait, so that a thousand runs do not come back at once. A retry at once stays one.
+fn spread(outcome: TriggerOutcome) -> TriggerOutcome {
+    let spread = |wait: SignedDuration| {
+        if wait.is_zero() {
+            wait
+        } else {
+            with_jitter(wait)
+        }
+    };
+    match outcome {
+        TriggerOutcome::NotStarted(refusal) => {
+            let then = match refusal.then {
+                Then::GiveUp => Then::GiveUp,
+                Then::RetryAfter(wait) => Then::RetryAfter(spread(wait)),
+                Then::LookThenRetryAfter(wait) => Then::LookThenRetryAfter(spread(wait)),
+            };
+            TriggerOutcome::NotStarted(Refusal { then, ..refusal })
+        }
+        TriggerOutcome::Accepted { .. } | TriggerOutcome::Unknown { .. } => outcome,
     }
 }

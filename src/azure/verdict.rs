@@ -9,23 +9,24 @@
 //! | no connection | nothing was sent | again after 15 s |
 //! | time-out, connection lost after the send | **unknown** | looking decides |
 //! | any 2xx | accepted, whatever its headers | the operation, if a header names it |
-//! | 401 | not started | new token and at once; a second one in a row: after 45 s |
+//! | 401 | not started | new token and at once; a second one in a row: after 40 s |
 //! | 429 | not started | as told, 60 s if nothing is told |
 //! | 408 | **unknown** | looking decides |
 //! | 409, or a 4xx whose code says that another operation holds the item | not started, but it may be our own earlier POST | a look, then after 60 s |
 //! | 400 with a code for a refused api-version | not started | next row of the version table at once; none left: gives up |
-//! | 403 with `AuthorizationFailed`, `LinkedAuthorizationFailed` | not started: roles take minutes to spread | after 45 s |
+//! | 403 with `AuthorizationFailed`, `LinkedAuthorizationFailed` | not started: roles take minutes to spread | after 40 s |
 //! | 4xx with a code for a fault inside Azure | **unknown** | looking decides |
 //! | any other 4xx with an error code | not started: it names a fault | gives up |
 //! | anything else: 1xx, 3xx, 5xx, 4xx without a code | **unknown** | looking decides |
 
 use jiff::SignedDuration;
 
+use super::codes::{ABOVE_THE_VAULT, BUSY, INTERNAL, MISSING_ROLE, REFUSED_VERSION, is_one_of};
 use crate::restore::facts::{ErrorText, Refusal, RefusalKind, Then, TriggerOutcome, VaultError};
 use crate::restore::ids::OperationId;
 
-/// Wait for what a person must mend: short enough that the fix is picked up within a minute.
-pub(super) const MENDABLE: SignedDuration = SignedDuration::from_secs(45);
+/// Wait for what a person must mend: short enough, jitter included, that the fix is picked up within a minute.
+pub(super) const MENDABLE: SignedDuration = SignedDuration::from_secs(40);
 
 /// Wait after a lost connection or a fault inside Azure.
 const UNAVAILABLE: SignedDuration = SignedDuration::from_secs(15);
@@ -37,29 +38,7 @@ const UNREADABLE: SignedDuration = SignedDuration::from_secs(30);
 const THROTTLED: SignedDuration = SignedDuration::from_secs(60);
 
 /// Wait while another operation holds the item.
-const BUSY: SignedDuration = SignedDuration::from_secs(60);
-
-/// Codes that mean that another operation holds the item (CONTRACT 10).
-const BUSY_CODES: [&str; 2] = [
-    "BMSUserErrorObjectLocked",
-    "BMSUserErrorConflictingProtectionOperation",
-];
-
-/// Codes that mean that Azure does not know the api-version (design 4).
-const VERSION_CODES: [&str; 2] = ["NoRegisteredProviderFound", "InvalidApiVersionParameter"];
-
-/// Codes that mean that a role is missing.
-const ROLE_CODES: [&str; 2] = ["AuthorizationFailed", "LinkedAuthorizationFailed"];
-
-/// Codes of faults inside Azure, which prove nothing even under a 4xx.
-const INTERNAL_CODES: [&str; 6] = [
-    "CloudInternalError",
-    "CloudStorageUnexpectedError",
-    "InternalError",
-    "InternalServerError",
-    "RestApiInternalError",
-    "GatewayTimeout",
-];
+const HELD: SignedDuration = SignedDuration::from_secs(60);
 
 /// What came back from one send.
 #[derive(Debug, Clone)]
@@ -189,26 +168,26 @@ pub(super) fn trigger(seen: &Seen, known: Known) -> (TriggerOutcome, Lesson) {
             refused(RefusalKind::Busy, Then::LookThenRetryAfter(busy(reply))),
             Lesson::Nothing,
         ),
-        400..=499 if is_one_of(code, &BUSY_CODES) => (
+        400..=499 if is_one_of(code, &BUSY) => (
             refused(RefusalKind::Busy, Then::LookThenRetryAfter(busy(reply))),
             Lesson::Nothing,
         ),
-        400 if is_one_of(code, &VERSION_CODES) && known.version_left => (
+        400 if is_one_of(code, &REFUSED_VERSION) && known.version_left => (
             refused(
                 RefusalKind::ApiVersion,
                 Then::RetryAfter(SignedDuration::ZERO),
             ),
             Lesson::NextVersion,
         ),
-        400 if is_one_of(code, &VERSION_CODES) => (
+        400 if is_one_of(code, &REFUSED_VERSION) => (
             refused(RefusalKind::ApiVersion, Then::GiveUp),
             Lesson::Nothing,
         ),
-        403 if is_one_of(code, &ROLE_CODES) => (
+        403 if is_one_of(code, &MISSING_ROLE) => (
             refused(RefusalKind::Permission, Then::RetryAfter(MENDABLE)),
             Lesson::Nothing,
         ),
-        400..=499 if code.is_empty() || is_one_of(code, &INTERNAL_CODES) => unknown(reply),
+        400..=499 if code.is_empty() || is_one_of(code, &INTERNAL) => unknown(reply),
         400..=499 => {
             let kind = match reply.status {
                 403 => RefusalKind::Permission,
@@ -280,10 +259,10 @@ pub(super) fn read(seen: &Seen, absence: Absence, known: Known) -> (ReadVerdict,
             Lesson::DropToken,
         ),
         401 => (ReadVerdict::Again, Lesson::DropToken),
-        400 if is_one_of(code, &VERSION_CODES) && known.version_left => {
+        400 if is_one_of(code, &REFUSED_VERSION) && known.version_left => {
             (ReadVerdict::Again, Lesson::NextVersion)
         }
-        400 if is_one_of(code, &VERSION_CODES) => (
+        400 if is_one_of(code, &REFUSED_VERSION) => (
             failed(RefusalKind::ApiVersion, error(), MENDABLE),
             Lesson::Nothing,
         ),
@@ -323,7 +302,7 @@ pub(super) fn read(seen: &Seen, absence: Absence, known: Known) -> (ReadVerdict,
             failed(RefusalKind::Unavailable, error(), at_least(UNAVAILABLE)),
             Lesson::Nothing,
         ),
-        400..=499 if is_one_of(code, &INTERNAL_CODES) => (
+        400..=499 if is_one_of(code, &INTERNAL) => (
             failed(RefusalKind::Unavailable, error(), at_least(UNAVAILABLE)),
             Lesson::Nothing,
         ),
@@ -380,11 +359,7 @@ fn failed(kind: RefusalKind, error: ErrorText, retry_after: SignedDuration) -> R
 }
 
 fn busy(reply: &Reply) -> SignedDuration {
-    reply.retry_after.map_or(BUSY, |asked| asked.max(BUSY))
-}
-
-fn is_one_of(code: &str, codes: &[&str]) -> bool {
-    codes.iter().any(|known| known.eq_ignore_ascii_case(code))
+    reply.retry_after.map_or(HELD, |asked| asked.max(HELD))
 }
 
 /// Azure's words, or the status if it had none.
@@ -397,12 +372,7 @@ fn told(reply: &Reply) -> ErrorText {
 
 /// Whether a 404 is about the vault, its group or its subscription, and not about something below the vault.
 fn names_the_vault(reply: &Reply) -> bool {
-    const ABOVE: [&str; 3] = [
-        "ResourceGroupNotFound",
-        "SubscriptionNotFound",
-        "InvalidSubscriptionId",
-    ];
-    if is_one_of(&reply.error.code, &ABOVE) {
+    if is_one_of(&reply.error.code, &ABOVE_THE_VAULT) {
         return true;
     }
     if !reply.error.code.eq_ignore_ascii_case("ResourceNotFound") {
@@ -485,8 +455,8 @@ mod tests {
             ),
             (400, "NoRegisteredProviderFound", Row::Retry(ApiVersion, 0)),
             (400, "InvalidApiVersionParameter", Row::Retry(ApiVersion, 0)),
-            (403, "AuthorizationFailed", Row::Retry(Permission, 45)),
-            (403, "LinkedAuthorizationFailed", Row::Retry(Permission, 45)),
+            (403, "AuthorizationFailed", Row::Retry(Permission, 40)),
+            (403, "LinkedAuthorizationFailed", Row::Retry(Permission, 40)),
             (403, "RequestDisallowedByPolicy", Row::GiveUp(Permission)),
             (403, "", Row::Unknown),
             (400, "BMSUserErrorInvalidInput", Row::GiveUp(BadRequest)),
@@ -551,7 +521,7 @@ mod tests {
             renewed,
         );
 
-        assert_eq!(row(second_401), Row::Retry(RefusalKind::Authentication, 45));
+        assert_eq!(row(second_401), Row::Retry(RefusalKind::Authentication, 40));
         assert_eq!(lesson, Lesson::DropToken);
         assert_eq!(row(last_version), Row::GiveUp(RefusalKind::ApiVersion));
     }
@@ -619,15 +589,15 @@ mod tests {
                 403,
                 "AuthorizationFailed",
                 Absence::OfVault,
-                format!("{Permission:?} 45"),
+                format!("{Permission:?} 40"),
             ),
-            (403, "", Absence::OfVault, format!("{Permission:?} 45")),
-            (404, "", Absence::OfVault, format!("{VaultNotFound:?} 45")),
+            (403, "", Absence::OfVault, format!("{Permission:?} 40")),
+            (404, "", Absence::OfVault, format!("{VaultNotFound:?} 40")),
             (
                 404,
                 "ResourceGroupNotFound",
                 Absence::OnNotFound,
-                format!("{VaultNotFound:?} 45"),
+                format!("{VaultNotFound:?} 40"),
             ),
             (404, "JobNotFound", Absence::OnNotFound, "absent".to_owned()),
             (
@@ -652,7 +622,7 @@ mod tests {
                 400,
                 "BMSUserErrorInvalidInput",
                 Absence::OnNotFound,
-                format!("{BadRequest:?} 45"),
+                format!("{BadRequest:?} 40"),
             ),
             (429, "", Absence::OfVault, format!("{Throttled:?} 60")),
             (408, "", Absence::OfVault, format!("{Unavailable:?} 15")),
@@ -670,7 +640,7 @@ mod tests {
             ),
             (409, "", Absence::OfVault, format!("{Busy:?} 30")),
             (302, "", Absence::OfVault, format!("{Unreadable:?} 30")),
-            (405, "X", Absence::OfVault, format!("{BadRequest:?} 45")),
+            (405, "X", Absence::OfVault, format!("{BadRequest:?} 40")),
         ] {
             assert_eq!(
                 verdict(status, code, absence),
