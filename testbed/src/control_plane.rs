@@ -260,18 +260,32 @@ impl ControlPlane {
                 self.apply(repository().join("deploy/namespace.yaml"))
                     .await?;
                 self.apply(repository().join("deploy/rbac.yaml")).await?;
-                self.kubectl_ok(&[
+                let established = [
                     "wait",
                     "--for=condition=Established",
                     "--timeout=60s",
                     "crd",
                     "--all",
-                ])
-                .await?;
-                Ok(())
+                ];
+                self.kubectl_ok(&established).await?;
+                self.wait_served().await
             })
             .await
             .copied()
+    }
+
+    /// An established definition still answers "429 storage is (re)initializing" for a moment.
+    async fn wait_served(&self) -> Result<(), TestbedError> {
+        self.api_server
+            .wait_until(
+                "the definitions to be served",
+                Duration::from_secs(30),
+                async || {
+                    let list = ["get", "vmrestores,recoveryservicesvaults", "-A"];
+                    self.kubectl_ok(&list).await.ok().map(drop)
+                },
+            )
+            .await
     }
 
     /// A kubeconfig with a fresh token of that ServiceAccount, which is made if it is missing.
