@@ -5,6 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use crate::api::conditions::{self, ConditionType, Reason, Said, Standing};
 use crate::restore::record::{AttemptState, End, Failure, Mark, NoteKind, Record, Run};
+use crate::restore::request::Target;
 
 /// Pairs of what the deciding side says and what users read.
 const REASONS: [(NoteKind, Reason); 26] = [
@@ -108,6 +109,19 @@ fn reason_of(conditions: &[Condition], about: ConditionType) -> Option<&str> {
         .map(|condition| condition.reason.as_str())
 }
 
+const VHD_WARNING: &str = " (warning: without spec.target.resourceGroupId Azure writes VHD files into the storage account instead of managed disks)";
+
+/// What status says for people: the note, and a warning where the request is legal but seldom wanted.
+pub fn message(run: &Run, record: &Record) -> String {
+    let Target::Disks { resource_group, .. } = &run.intent.target;
+    let said = &record.note.message;
+    // A message that was read back from status has the warning already.
+    if resource_group.is_some() || record.attempts.is_empty() || said.ends_with(VHD_WARNING) {
+        return said.clone();
+    }
+    format!("{said}{VHD_WARNING}")
+}
+
 /// Sets the conditions of a run (design 2.2, table of states).
 pub fn set(
     conditions: &mut Vec<Condition>,
@@ -117,7 +131,7 @@ pub fn set(
     now: Timestamp,
 ) {
     let reason = of(record);
-    let message = &record.note.message;
+    let message = message(run, record);
     let waits = run.deleting
         && matches!(run.mark, Mark::Standing(_))
         && reason.standing() == Standing::Working;
@@ -127,7 +141,7 @@ pub fn set(
             format!("the deletion waits until it is certain what became of the restore: {message}"),
         )
     } else {
-        (reason, message.clone())
+        (reason, message)
     };
     let say = |status: Option<bool>, reason: Reason| Said {
         status,

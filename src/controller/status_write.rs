@@ -1,5 +1,6 @@
 //! Writes the status of a run: texts are cut and lists bounded here, so that the API server takes any of them.
 
+use super::reasons;
 use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
@@ -23,7 +24,7 @@ pub fn status(run: &Run, record: &Record) -> api::VmRestoreStatus {
         observed_generation: -1,
         phase,
         finished: phase.is_finished(),
-        message: text(&record.note.message),
+        message: text(&reasons::message(run, record)),
         run_key: Some(run.key.to_string()),
         vault_id: record.vault.as_ref().map(|vault| vault.to_string()),
         virtual_machine_name: text(run.intent.vm.name()),
