@@ -37,10 +37,37 @@ const LONGEST_TURN: SignedDuration = SignedDuration::from_secs(60);
 /// Reads jobs; the board says which.
 pub(super) trait JobSource: Sync {
     /// Azure's own time now.
-    fn azure_now(&self) -> impl Future<Output = Result<Timestamp, VaultError>> + Send;
+    fn azure_time(&self) -> impl Future<Output = Result<AzureTime, VaultError>> + Send;
 
     /// Every page of one slice of time.
     fn slice(&self, window: Window) -> impl Future<Output = Result<Slice, SliceFault>> + Send;
+}
+
+/// Azure's time, as two bounds. It is told by a header that may come from some cache, and a window that ends too early would
+/// hide a job: so our own clock widens it, unless the two are so far apart that ours must be wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct AzureTime {
+    pub earliest: Timestamp,
+    pub latest: Timestamp,
+}
+
+impl AzureTime {
+    /// Bounds from Azure's clock and ours.
+    pub fn between(azure: Timestamp, ours: Timestamp) -> Self {
+        /// Farther off than any clock that somebody looks after.
+        const ASTRAY: SignedDuration = SignedDuration::from_hours(24);
+
+        if azure.duration_since(ours).abs() > ASTRAY {
+            return Self {
+                earliest: azure,
+                latest: azure,
+            };
+        }
+        Self {
+            earliest: azure.min(ours),
+            latest: azure.max(ours),
+        }
+    }
 }
 
 /// A slice of time, complete.
@@ -189,13 +216,13 @@ impl Board {
     }
 
     async fn read(&self, need: JobsNeed, source: &impl JobSource) -> Result<Listing, VaultError> {
-        let azure_now = source.azure_now().await?;
+        let azure = source.azure_time().await?;
         let begun = self.clock.now();
-        let farthest = minus(azure_now, FARTHEST);
+        let farthest = minus(azure.earliest, FARTHEST);
         let (from, first) = self.start(need, farthest);
         let (mut found, mut requests) = (Vec::new(), 0);
         let mut reached = from;
-        let mut to = plus(azure_now, TO_SPARE);
+        let mut to = plus(azure.latest, TO_SPARE);
         let newest = to;
         loop {
             let window = Window {
@@ -224,7 +251,7 @@ impl Board {
         }
         Ok(self.show(
             begun,
-            azure_now,
+            azure.earliest,
             reached,
             found,
             if first { None } else { Some(requests) },

@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, PoisonError};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
-use super::board::{JobSource, Pace, Slice, SliceFault};
+use super::board::{AzureTime, JobSource, Pace, Slice, SliceFault};
 use super::gate::Kind;
 use super::jobs::{self, Window};
 use super::session::{Ask, Session};
@@ -123,8 +123,8 @@ impl Vault for VaultHandle {
 }
 
 impl JobSource for Session {
-    async fn azure_now(&self) -> Result<Timestamp, VaultError> {
-        self.azure_time().await
+    async fn azure_time(&self) -> Result<AzureTime, VaultError> {
+        Session::azure_time(self).await
     }
 
     async fn slice(&self, window: Window) -> Result<Slice, SliceFault> {

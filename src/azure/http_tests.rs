@@ -859,6 +859,45 @@ async fn dates_are_azures_and_not_ours() {
 }
 
 #[tokio::test]
+async fn a_date_that_is_behind_our_clock_hides_no_job() {
+    let azure = SmallAzure::answering(|request| {
+        let body = if request.is("backupJobs") {
+            json!({"value": []})
+        } else {
+            json!({"location": "westus"})
+        };
+        raw(
+            200,
+            &[("date", "Sun, 22 Nov 2026 05:00:00 GMT")],
+            body.to_string(),
+        )
+    })
+    .await;
+    let vault = azure.vault();
+
+    vault.jobs(look(&azure.clock)).await.unwrap();
+    azure.clock.advance(SignedDuration::from_secs(1));
+    vault.jobs(look(&azure.clock)).await.unwrap();
+
+    let requests = azure.requests();
+    let lists: Vec<_> = requests
+        .iter()
+        .filter(|seen| seen.is("backupJobs"))
+        .collect();
+    assert!(
+        lists[0].is("2026-11-22%2010%3A15%3A01%20AM"),
+        "{}",
+        lists[0].target
+    );
+    let last = lists.last().unwrap();
+    assert!(
+        last.is("2026-11-22%2004%3A45%3A00%20AM") && last.is("2026-11-22%2010%3A15%3A02%20AM"),
+        "{}",
+        last.target
+    );
+}
+
+#[tokio::test]
 async fn the_walk_back_ends_at_azures_first_refusal() {
     let slices = AtomicUsize::new(0);
     let azure = SmallAzure::answering(move |request| match request.is("backupJobs") {

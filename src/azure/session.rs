@@ -9,7 +9,7 @@ use reqwest::Url;
 use serde_json::Value;
 
 use super::arm::{self, Answer, Arm};
-use super::board::Board;
+use super::board::{AzureTime, Board};
 use super::clock::{SharedClock, with_jitter};
 use super::decode::{field, text};
 use super::gate::{Gate, Kind};
@@ -40,8 +40,8 @@ pub(super) struct Session {
     pub items: ItemList,
     /// The vault's own facts with the moment they were read.
     pub facts: Mutex<Option<(SignedDuration, VaultFacts)>>,
-    /// Azure's clock minus ours, from the last answer.
-    pub azure_clock: Mutex<Option<SignedDuration>>,
+    /// Azure's time as the last answer told it, and when that was on the boot-time clock: ours may be set meanwhile.
+    pub azure_clock: Mutex<Option<(Timestamp, SignedDuration)>>,
 }
 
 /// One read.
@@ -138,15 +138,14 @@ impl Session {
             Err(fault) => Seen::Fault(fault.clone()),
             Ok(answer) => {
                 self.gate.learn(kind, answer.remaining);
-                // Without a `Date` header, Azure is taken to share our clock.
-                let offset = answer
-                    .date
-                    .map(|date| date.duration_since(self.clock.now().wall));
+                let now = self.clock.now();
                 let mut known = self
                     .azure_clock
                     .lock()
                     .unwrap_or_else(PoisonError::into_inner);
-                *known = Some(offset.or(*known).unwrap_or_default());
+                // Without any `Date` header, Azure is taken to share our clock.
+                let told = answer.date.map(|date| (date, now.boot));
+                *known = told.or(*known).or(Some((now.wall, now.boot)));
                 drop(known);
                 if answer.reply.status != 401 {
                     self.token.accept();
@@ -173,20 +172,22 @@ impl Session {
     }
 
     /// Azure's own time, from the last answer's `Date`; before there was one, after a read of the vault.
-    pub async fn azure_time(&self) -> Result<Timestamp, VaultError> {
-        let offset = || {
+    pub async fn azure_time(&self) -> Result<AzureTime, VaultError> {
+        let told = || {
             *self
                 .azure_clock
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
         };
-        if offset().is_none() {
+        if told().is_none() {
             self.read_facts().await?;
         }
-        let now = self.clock.now().wall;
-        Ok(now
-            .saturating_add(offset().unwrap_or_default())
-            .unwrap_or(now))
+        let now = self.clock.now();
+        let (date, at) = told().unwrap_or((now.wall, now.boot));
+        let azure = date
+            .saturating_add(now.boot.saturating_sub(at))
+            .unwrap_or(date);
+        Ok(AzureTime::between(azure, now.wall))
     }
 
     /// Reads the vault itself.
