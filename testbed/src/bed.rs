@@ -153,7 +153,7 @@ spec:
   endpoints:
     resourceManager: {resource_manager}
     authority: {authority}
-    audience: https://management.azure.com
+    audience: {authority}
   auth:
     servicePrincipal:
       tenantId: {tenant_id}
