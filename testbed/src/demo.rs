@@ -6,13 +6,13 @@ use serde_json::Value;
 use std::io::{IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
-/// How many seconds of the emulated Azure pass in one: a restore of three minutes takes twelve seconds.
-const TIME_SCALE: u32 = 15;
+/// How many seconds of the emulated Azure pass in one: a restore of three minutes takes about twenty seconds.
+const TIME_SCALE: u32 = 10;
 
 /// Where the demo's objects live.
 const NAMESPACE: &str = "demo";
 
-/// Longest real time for one restore; it takes about fifteen seconds.
+/// Longest real time for one restore; it takes about twenty seconds.
 const RESTORE_WITHIN: Duration = Duration::from_secs(150);
 
 /// Tells the story of two restores and says whether all of it came true.
@@ -289,7 +289,7 @@ fn progress_row(status: &Value) -> String {
 
 /// Runs a command as a user would type it, and shows it with what it prints.
 async fn type_command(bed: &Testbed, args: &[&str]) -> Result<(), TestbedError> {
-    println!("\n  $ kubectl {}", args.join(" "));
+    println!("\n  $ kubectl -n {NAMESPACE} {}", args.join(" "));
     let with_namespace = [&["-n", NAMESPACE], args].concat();
     let output = kubectl(
         bed.plane.kubeconfig(),
@@ -320,7 +320,12 @@ async fn apply_example(
     let file = bed.plane.supervisor().folder().join(name);
     std::fs::write(&file, filled(bed, name, changes)?)
         .map_err(TestbedError::io(format!("write {}", file.display())))?;
-    println!("\n  $ kubectl apply -f examples/demo/{name}");
+    let renamed = if changes.is_empty() {
+        ""
+    } else {
+        "   # under another name"
+    };
+    println!("  $ kubectl -n {NAMESPACE} apply -f examples/demo/{name}{renamed}");
     let path = file.display().to_string();
     for line in bed
         .plane
@@ -341,6 +346,7 @@ fn show_manifest(name: &str, changes: &[(&str, &str)]) -> Result<(), TestbedErro
     {
         println!("    {line}");
     }
+    println!();
     Ok(())
 }
 

@@ -118,9 +118,9 @@ async fn replay(arguments: ReplayArguments) -> Result<ExitCode, testbed::Testbed
     let outcomes =
         testbed::replay::run_all(&arguments.recordings, &arguments.scenarios, &settings, show)
             .await?;
-    let good = outcomes.iter().filter(|outcome| outcome.is_good()).count();
-    println!("{good} of {} as recorded", outcomes.len());
-    Ok(exit_code(good == outcomes.len()))
+    println!("{}", testbed::replay::summary(&outcomes));
+    let good = outcomes.iter().all(testbed::replay::Outcome::is_good);
+    Ok(exit_code(good))
 }
 
 fn exit_code(good: bool) -> ExitCode {

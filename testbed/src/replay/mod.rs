@@ -24,4 +24,4 @@ pub mod server;
 pub mod verdict;
 
 pub use recording::Recording;
-pub use runner::{Outcome, Settings, run_all, run_one};
+pub use runner::{Outcome, Settings, run_all, run_one, summary};

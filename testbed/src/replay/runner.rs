@@ -44,8 +44,8 @@ pub struct Outcome {
 /// What was done with a recording.
 #[derive(Clone, Debug)]
 pub enum Ran {
-    /// It has no restore of the primary region: its answers were decoded, nothing was run.
-    DecodedOnly,
+    /// It has no restore of the primary region: it was read, nothing was run.
+    NothingToRun,
     /// The API server does not accept such a `VmRestore`; its reason.
     NotSupported(String),
     /// It was played: what differs from the recording, the report, and the final status.
@@ -61,7 +61,7 @@ impl Outcome {
     /// Whether nothing differs from the recording.
     pub fn is_good(&self) -> bool {
         match &self.result {
-            Ran::DecodedOnly | Ran::NotSupported(_) => true,
+            Ran::NothingToRun | Ran::NotSupported(_) => true,
             Ran::Played { differences, .. } => differences.is_empty(),
         }
     }
@@ -70,7 +70,7 @@ impl Outcome {
     pub fn lines(&self) -> Vec<String> {
         let name = &self.scenario;
         match &self.result {
-            Ran::DecodedOnly => vec![format!(
+            Ran::NothingToRun => vec![format!(
                 "decoded  {name}: no restore of the primary region in it"
             )],
             Ran::NotSupported(reason) => vec![format!("skipped  {name}: {reason}")],
@@ -132,6 +132,18 @@ impl Outcome {
     }
 }
 
+/// How many recordings went how, in one line.
+pub fn summary(outcomes: &[Outcome]) -> String {
+    let count = |is: fn(&Outcome) -> bool| outcomes.iter().filter(|each| is(each)).count();
+    format!(
+        "{} as recorded, {} different, {} not supported in this version, {} without a restore",
+        count(|each| matches!(each.result, Ran::Played { .. }) && each.is_good()),
+        count(|each| !each.is_good()),
+        count(|each| matches!(each.result, Ran::NotSupported(_))),
+        count(|each| matches!(each.result, Ran::NothingToRun)),
+    )
+}
+
 /// Plays every recording of a folder, one after the other, and shows each as it ends.
 ///
 /// # Errors
@@ -171,7 +183,7 @@ pub async fn run_one(
         took: start.elapsed(),
     };
     let Some(restore) = recording.restore() else {
-        return Ok(outcome(Ran::DecodedOnly));
+        return Ok(outcome(Ran::NothingToRun));
     };
 
     plane.install().await?;
