@@ -62,6 +62,7 @@ pub struct Context<A: Clouds, C> {
     shared: Shared<C>,
     clouds: A,
     vaults: Vec<tenancy::VaultObjects>,
+    restores: Vec<RestoreObjects>,
     memories: Mutex<HashMap<Key, Remembered>>,
     opened: Mutex<HashMap<Key, Opened<A::Vault>>>,
     recorder: Recorder,
@@ -170,10 +171,10 @@ pub async fn run<A: Clouds, C: Clock>(
         .iter()
         .map(|place| watching::<VmRestore>(&client, place.as_deref()))
         .collect();
-    let stores: Vec<_> = restores.iter().map(Controller::store).collect();
     let context = Arc::new(Context {
         recorder: announce::recorder(client.clone()),
         vaults: vaults.iter().map(Controller::store).collect(),
+        restores: restores.iter().map(Controller::store).collect(),
         memories: Mutex::default(),
         opened: Mutex::default(),
         shared,
@@ -211,7 +212,7 @@ pub async fn run<A: Clouds, C: Clock>(
         }
     });
     let ready = async {
-        for store in &stores {
+        for store in &context.restores {
             let _ = store.wait_until_ready().await;
         }
         synced();
@@ -221,14 +222,14 @@ pub async fn run<A: Clouds, C: Clock>(
     };
     tokio::select! {
         () = all => {}
-        () = async { ready.await; count(&stores, &context).await } => {}
+        () = async { ready.await; count(&context).await } => {}
     }
 }
 
 /// Counts runs by phase and forgets what no object needs any more, until it is dropped.
-async fn count<A: Clouds, C: Clock>(stores: &[RestoreObjects], context: &Context<A, C>) {
+async fn count<A: Clouds, C: Clock>(context: &Context<A, C>) {
     loop {
-        let objects: Vec<_> = stores.iter().flat_map(Store::state).collect();
+        let objects: Vec<_> = context.restores.iter().flat_map(Store::state).collect();
         let readable = || objects.iter().filter_map(|object| object.0.as_ref().ok());
         for phase in Phase::ALL {
             let in_phase = |object: &&VmRestore| {

@@ -93,7 +93,12 @@ async fn pass<A: Clouds, C: Clock>(
         None => Err(tenancy::not_found(object)),
         Some(vault) => context.open(vault, &namespace).await,
     };
-    let store = ObjectStore::new(shared, object, vault.as_ref().map(tenancy::name_of));
+    let store = ObjectStore::new(
+        shared,
+        object,
+        vault.as_ref().map(tenancy::name_of),
+        &context.restores,
+    );
     let key = (namespace, object.name_any());
     let mut memory = context.take_memory(&key, object);
     let pass = Pass {

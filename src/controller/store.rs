@@ -4,7 +4,8 @@ use std::future::Future;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use kube::api::{Api, ListParams, Patch, PatchParams, PostParams};
+use kube::api::{Api, Patch, PatchParams, PostParams};
+use kube::runtime::reflector::Store;
 use kube::{Client, ResourceExt};
 use serde_json::json;
 use uuid::Uuid;
@@ -15,6 +16,7 @@ use crate::restore::ids::{ArmId, ClaimId, JobId, Scope};
 use crate::restore::ports::{Clock, RunStore, StoreError, Stored};
 use crate::restore::record::{Claim, Matching, Record};
 
+use super::RestoreObjects;
 use super::counts::Counts;
 use super::{reasons, status_write, translate};
 
@@ -68,6 +70,7 @@ pub struct ObjectStore<'a, C> {
     namespace: String,
     name: String,
     vault: Option<VaultName>,
+    watched: &'a [RestoreObjects],
     written: Mutex<Option<Record>>,
 }
 
@@ -83,11 +86,12 @@ pub struct VaultName {
 }
 
 impl<'a, C: Clock> ObjectStore<'a, C> {
-    /// For the object of this reference; `vault` if its vault object is known.
+    /// For one object; `vault` if its vault object is known, `watched` every object that the controller sees.
     pub fn new(
         shared: &'a super::Shared<C>,
         object: &api::VmRestore,
         vault: Option<VaultName>,
+        watched: &'a [RestoreObjects],
     ) -> Self {
         Self {
             client: &shared.client,
@@ -97,6 +101,7 @@ impl<'a, C: Clock> ObjectStore<'a, C> {
             namespace: object.namespace().unwrap_or_default(),
             name: object.name_any(),
             vault,
+            watched,
             written: Mutex::new(None),
         }
     }
@@ -265,8 +270,6 @@ impl<C: Clock> RunStore for ObjectStore<'_, C> {
     }
 
     async fn job_is_of_another_run(&self, job: &JobId) -> Result<bool, StoreError> {
-        let everywhere: Api<api::VmRestore> = Api::all(self.client.clone());
-        let objects = bounded(everywhere.list(&ListParams::default())).await?;
         let other = |object: &api::VmRestore| {
             object.name_any() != self.name
                 || object.namespace().unwrap_or_default() != self.namespace
@@ -282,7 +285,10 @@ impl<C: Clock> RunStore for ObjectStore<'_, C> {
                 })
             })
         };
-        Ok(objects.iter().any(|object| other(object) && says(object)))
+        let objects = self.watched.iter().flat_map(Store::state);
+        Ok(objects
+            .filter_map(|object| object.0.as_ref().ok().cloned())
+            .any(|object| other(&object) && says(&object)))
     }
 
     fn new_claim_id(&self) -> ClaimId {
