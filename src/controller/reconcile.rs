@@ -37,12 +37,19 @@ pub async fn reconcile<A: Clouds, C: Clock>(
             return Ok(Action::await_change());
         }
     };
+    let stored = object
+        .status
+        .as_ref()
+        .and_then(|status| status.read().ok())
+        .unwrap_or_default();
     let span = tracing::info_span!(
         "pass",
         namespace = object.namespace().unwrap_or_default(),
         name = object.name_any(),
         uid = object.uid().unwrap_or_default(),
         generation = object.metadata.generation,
+        phase = stored.phase.as_str(),
+        attempt = stored.attempts.last().map(|attempt| attempt.number),
     );
     let started = Instant::now();
     let result = pass(object, &context).instrument(span).await;
