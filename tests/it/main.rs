@@ -5,4 +5,5 @@ mod control_plane;
 mod emulator;
 mod manifests;
 mod replay;
+mod restore;
 mod support;
