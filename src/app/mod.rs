@@ -4,7 +4,7 @@ mod clock;
 mod clouds;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -151,28 +151,42 @@ async fn config(arguments: &RunArguments) -> Result<Config, StartFailed> {
     Ok(config)
 }
 
-/// Asks the API server something at the start.
+/// Asks the API server something at the start; one that is only starting itself (429, 5xx) is given a moment.
 async fn ask<T>(
     what: &str,
     server: &str,
-    call: impl Future<Output = Result<T, kube::Error>>,
+    call: impl AsyncFn() -> Result<T, kube::Error>,
 ) -> Result<Option<T>, StartFailed> {
-    match tokio::time::timeout(START_TIMEOUT, call).await {
-        Ok(Ok(value)) => Ok(Some(value)),
-        Ok(Err(kube::Error::Api(status))) if status.code == 404 => Ok(None),
-        Ok(Err(kube::Error::Api(status))) => Err(StartFailed::Refused(
-            what.to_owned(),
-            format!("{} {}", status.code, status.message),
-        )),
-        Ok(Err(error)) => Err(StartFailed::Unreachable(
-            server.to_owned(),
-            one_line(&error),
-        )),
-        Err(_) => Err(StartFailed::Unreachable(
-            server.to_owned(),
-            format!("no answer within {} s", START_TIMEOUT.as_secs()),
-        )),
+    let give_up = Instant::now() + START_TIMEOUT;
+    loop {
+        match tokio::time::timeout_at(give_up.into(), call()).await {
+            Ok(Ok(value)) => return Ok(Some(value)),
+            Ok(Err(kube::Error::Api(status))) if status.code == 404 => return Ok(None),
+            Ok(Err(kube::Error::Api(status)))
+                if is_passing(status.code) && Instant::now() < give_up =>
+            {
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+            Ok(Err(kube::Error::Api(status))) => {
+                let said = format!("{} {}", status.code, status.message);
+                return Err(StartFailed::Refused(what.to_owned(), said));
+            }
+            Ok(Err(error)) => {
+                return Err(StartFailed::Unreachable(
+                    server.to_owned(),
+                    one_line(&error),
+                ));
+            }
+            Err(_) => {
+                let said = format!("no answer within {} s", START_TIMEOUT.as_secs());
+                return Err(StartFailed::Unreachable(server.to_owned(), said));
+            }
+        }
     }
+}
+
+fn is_passing(code: u16) -> bool {
+    code == 429 || code >= 500
 }
 
 async fn find_definitions(client: &Client, server: &str) -> Result<(), StartFailed> {
@@ -180,7 +194,10 @@ async fn find_definitions(client: &Client, server: &str) -> Result<(), StartFail
     for crd in api::crds() {
         let name = crd.name_any();
         let what = format!("read the CustomResourceDefinition {name}");
-        if ask(&what, server, definitions.get(&name)).await?.is_none() {
+        if ask(&what, server, async || definitions.get(&name).await)
+            .await?
+            .is_none()
+        {
             return Err(StartFailed::NoDefinition(name));
         }
     }
@@ -201,11 +218,9 @@ async fn refuse_real_azure(
             .collect(),
     };
     for place in places {
-        let vaults = ask(
-            "list RecoveryServicesVaults",
-            server,
-            place.list(&ListParams::default()),
-        )
+        let vaults = ask("list RecoveryServicesVaults", server, async || {
+            place.list(&ListParams::default()).await
+        })
         .await?;
         let real = vaults
             .into_iter()
@@ -232,7 +247,7 @@ async fn scope(
     }
     let what = "read the namespace kube-system, whose UID is the default of --scope";
     let namespaces: Api<Namespace> = Api::all(client.clone());
-    let uid = ask(what, server, namespaces.get("kube-system"))
+    let uid = ask(what, server, async || namespaces.get("kube-system").await)
         .await?
         .and_then(|namespace| namespace.uid());
     uid.map(|uid| Scope::new(&uid))
