@@ -47,4 +47,8 @@ impl Clock for FakeClock {
         self.advance(duration);
         tokio::task::yield_now().await;
     }
+
+    fn real(&self, duration: SignedDuration) -> std::time::Duration {
+        duration.try_into().unwrap_or_default()
+    }
 }
