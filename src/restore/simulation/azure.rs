@@ -55,7 +55,12 @@ impl World {
             .find(|(_, id)| *id == trigger.request_id)
             .map_or(0, |(attempt, _)| *attempt);
         let late = self.stormy() && matches!(answer, Answer::LosesAnswerAfterEffect);
-        let effect_at = self.now + if late { self.rng.i64(1..100 * SECOND) } else { self.rng.i64(1..2 * SECOND) };
+        let effect_at = self.now
+            + if late {
+                self.rng.i64(1..100 * SECOND)
+            } else {
+                self.rng.i64(1..2 * SECOND)
+            };
         let answer_at = effect_at + if late { 0 } else { self.rng.i64(1..2 * SECOND) };
         let makes_job = match answer {
             Answer::Accepts
@@ -66,7 +71,11 @@ impl World {
             Answer::AcceptsAndOperationVanishes => self.rng.bool(),
             _ => false,
         };
-        let most = if self.stormy() { 400 * SECOND } else { 30 * SECOND };
+        let most = if self.stormy() {
+            400 * SECOND
+        } else {
+            30 * SECOND
+        };
         let lag = self.weather.lag.unwrap_or_else(|| self.rng.i64(0..most));
         self.posts.push(Post {
             attempt,
@@ -90,12 +99,20 @@ impl World {
             let id = format!("o{}", self.operations.len() + 1);
             let done_at = effect_at + self.rng.i64(SECOND..66 * SECOND);
             let transient = self.rng.bool();
-            self.operations.push(OperationTruth { id: id.clone(), attempt, done_at, end, transient });
+            self.operations.push(OperationTruth {
+                id: id.clone(),
+                attempt,
+                done_at,
+                end,
+                transient,
+            });
             OperationId::new(id)
         });
         let outcome = match answer {
             Answer::LosesAnswerAfterEffect | Answer::LosesAnswerBeforeEffect => {
-                TriggerOutcome::Unknown { what: "no answer".to_owned() }
+                TriggerOutcome::Unknown {
+                    what: "no answer".to_owned(),
+                }
             }
             Answer::Refuses401 => refusal(RefusalKind::Authentication, after(0)),
             Answer::Refuses429 => refusal(RefusalKind::Throttled, after(120)),
@@ -204,7 +221,11 @@ fn interval() -> SignedDuration {
 impl Vault for Port {
     async fn ready(&self) -> Result<(), VaultError> {
         let mut world = self.world.lock();
-        if world.trouble() { Err(world.vault_error()) } else { Ok(()) }
+        if world.trouble() {
+            Err(world.vault_error())
+        } else {
+            Ok(())
+        }
     }
 
     async fn facts(&self) -> Result<VaultFacts, VaultError> {
@@ -239,7 +260,10 @@ impl Vault for Port {
                 object_type: String::new(),
                 time: Some(wall(0)),
                 consistency: "AppConsistent".to_owned(),
-                tiers: vec![Tier { kind: "HardenedRP".to_owned(), status: "Valid".to_owned() }],
+                tiers: vec![Tier {
+                    kind: "HardenedRP".to_owned(),
+                    status: "Valid".to_owned(),
+                }],
                 soft_deleted: false,
                 expires: None,
                 managed: Some(true),
@@ -280,7 +304,11 @@ impl Vault for Port {
     ) -> Result<Option<Operation>, VaultError> {
         let id = id.clone();
         self.ask(|world| {
-            let Some(truth) = world.operations.iter().find(|one| one.id == id.as_str()).cloned()
+            let Some(truth) = world
+                .operations
+                .iter()
+                .find(|one| one.id == id.as_str())
+                .cloned()
             else {
                 return Ok(None);
             };
@@ -301,11 +329,19 @@ impl Vault for Port {
                 OperationEnd::SucceedsWithoutJob => read.status = OperationStatus::Succeeded,
                 OperationEnd::Fails => {
                     read.status = OperationStatus::Failed;
-                    read.error = Some(text(if truth.transient { "CloudInternalError" } else { "UserErrorSomething" }));
+                    read.error = Some(text(if truth.transient {
+                        "CloudInternalError"
+                    } else {
+                        "UserErrorSomething"
+                    }));
                 }
                 OperationEnd::NamesJob => {
                     read.status = OperationStatus::Succeeded;
-                    let made = world.jobs.iter().rev().find(|job| job.attempt == truth.attempt);
+                    let made = world
+                        .jobs
+                        .iter()
+                        .rev()
+                        .find(|job| job.attempt == truth.attempt);
                     read.job = made.map(|job| job.id.clone());
                 }
             }
@@ -347,7 +383,9 @@ impl Vault for Port {
                 })
                 .collect();
             let board = &mut world.processes[process].board;
-            board.jobs.retain(|old| seen.iter().all(|new| new.job.id != old.job.id));
+            board
+                .jobs
+                .retain(|old| seen.iter().all(|new| new.job.id != old.job.id));
             board.jobs.extend(seen);
             board.complete = Some((begun, begun_ms, from));
             Ok(Listing::new(begun, board.jobs.clone()))

@@ -26,7 +26,11 @@ fn no_schedule_breaks_the_protocol() {
     if let Some(seed) = number("VMRESTORE_SEED") {
         let played = play(seeded(seed, true));
         println!("{}", played.trace.join("\n"));
-        assert!(played.violations.is_empty(), "seed {seed}: {:?}", played.violations);
+        assert!(
+            played.violations.is_empty(),
+            "seed {seed}: {:?}",
+            played.violations
+        );
         return;
     }
     let count = number("VMRESTORE_SCHEDULES").unwrap_or(SCHEDULES);
@@ -46,7 +50,10 @@ fn no_schedule_breaks_the_protocol() {
                 })
             })
             .collect();
-        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
+        workers
+            .into_iter()
+            .flat_map(|worker| worker.join().unwrap())
+            .collect()
     });
 
     if let Some((seed, _)) = failed.first() {
@@ -58,5 +65,9 @@ fn no_schedule_breaks_the_protocol() {
         let entry = kinds.entry(kind).or_insert((0, *seed));
         entry.0 += 1;
     }
-    assert!(failed.is_empty(), "{} of {count} schedules fail (count, a seed): {kinds:#?}", failed.len());
+    assert!(
+        failed.is_empty(),
+        "{} of {count} schedules fail (count, a seed): {kinds:#?}",
+        failed.len()
+    );
 }

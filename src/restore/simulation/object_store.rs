@@ -115,10 +115,14 @@ fn stored(world: &World, read_at: Now) -> Result<Stored<u64>, StoreError> {
         run: Run {
             key: world.key,
             intent: Intent {
-                vm: ArmId::new("/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/web"),
+                vm: ArmId::new(
+                    "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/web",
+                ),
                 point: None,
                 target: Target::Disks {
-                    storage_account: ArmId::new("/subscriptions/s/resourceGroups/g/providers/Microsoft.Storage/storageAccounts/a"),
+                    storage_account: ArmId::new(
+                        "/subscriptions/s/resourceGroups/g/providers/Microsoft.Storage/storageAccounts/a",
+                    ),
                     resource_group: None,
                 },
                 vault: vault_id(),
@@ -174,6 +178,8 @@ impl RunStore for Port {
         self.access(|world| {
             let object = world.compare(base.version)?;
             object.mark = Mark::None;
+            // What a vault knows that is gone, nobody can ask it.
+            world.excused |= world.vault_gone.is_some() && !world.weather.ids_filled;
             world.say(|_| format!("p{process} lets go"));
             let answer = stored(world, now);
             world.changed();
@@ -201,9 +207,23 @@ impl RunStore for Port {
                 let attempts: Vec<_> = new
                     .attempts
                     .iter()
-                    .map(|attempt| format!("{}:{:?}{}", attempt.number, attempt.state, if attempt.accepted { "+" } else { "" }))
+                    .map(|attempt| {
+                        format!(
+                            "{}:{:?}{}",
+                            attempt.number,
+                            attempt.state,
+                            if attempt.accepted { "+" } else { "" }
+                        )
+                    })
                     .collect();
-                format!("p{process} writes {:?} {:?} [{}] {:?}: {}", new.phase, new.end, attempts.join(" "), new.note.kind, new.note.message)
+                format!(
+                    "p{process} writes {:?} {:?} [{}] {:?}: {}",
+                    new.phase,
+                    new.end,
+                    attempts.join(" "),
+                    new.note.kind,
+                    new.note.message
+                )
             });
             let object = world.compare(base.version)?;
             let old = std::mem::replace(&mut object.record, new);
@@ -217,7 +237,11 @@ impl RunStore for Port {
     }
 
     async fn matching(&self) -> Result<Matching, StoreError> {
-        self.access(|world| Ok(world.matching)).await
+        self.access(|world| match world.vault_gone {
+            Some(_) => Err(StoreError::Gone),
+            None => Ok(world.matching),
+        })
+        .await
     }
 
     async fn note_matching(&self, matching: Matching) -> Result<(), StoreError> {

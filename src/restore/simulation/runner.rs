@@ -11,11 +11,11 @@ use super::super::ids::{ArmId, CanonicalRun, RunKey, Scope};
 use super::super::pace::Limits;
 use super::super::pass::{After, Pass};
 use super::super::ports::StoreError;
-use super::super::record::{Control, Matching, Memory};
-use super::checks::CALM;
+use super::super::record::{Control, Mark, Matching, Memory, Phase};
+use super::checks::{CALM, SETTLED};
 use super::object_store::Port;
 use super::weather::{Event, Weather};
-use super::world::{MINUTE, Ms, PROCESSES, SECOND, Shared, World, wall};
+use super::world::{MINUTE, Ms, Object, PROCESSES, SECOND, Shared, World, wall};
 
 type PassResult = (Result<After, StoreError>, Memory);
 type Running = Pin<Box<dyn Future<Output = PassResult>>>;
@@ -46,21 +46,31 @@ pub fn seeded(seed: u64, trace: bool) -> World {
     };
     let mut world = a_world(weather, control, rng);
     if trace {
-        world.trace = Some(vec![format!("{:?} {:?}", world.weather, world.first_control)]);
+        world.trace = Some(vec![format!(
+            "{:?} {:?}",
+            world.weather, world.first_control
+        )]);
     }
     world
 }
 
 /// A world from a written weather.
 pub fn a_world(weather: Weather, control: Control, mut rng: fastrand::Rng) -> World {
-    let key = RunKey::compute(&Scope::new("s"), &CanonicalRun::new("n", "r", &ArmId::new("v")));
+    let key = RunKey::compute(
+        &Scope::new("s"),
+        &CanonicalRun::new("n", "r", &ArmId::new("v")),
+    );
     let mut processes: [super::world::Process; PROCESSES] = Default::default();
     if weather.storm_ends > 0 {
         for process in &mut processes {
             process.skew = rng.i64(-20 * SECOND..20 * SECOND);
         }
     }
-    let matching = if weather.ids_filled { Matching::Assumed } else { Matching::Broken };
+    let matching = if weather.ids_filled {
+        Matching::Assumed
+    } else {
+        Matching::Broken
+    };
     let mut world = World {
         now: 0,
         rng,
@@ -91,7 +101,10 @@ pub fn a_world(weather: Weather, control: Control, mut rng: fastrand::Rng) -> Wo
 }
 
 fn start(shared: &Shared, process: usize, mut memory: Memory) -> Running {
-    let port = Port { world: shared.clone(), process };
+    let port = Port {
+        world: shared.clone(),
+        process,
+    };
     Box::pin(async move {
         let vault = match port.world.lock().vault_gone.clone() {
             Some(note) => Err(note),
@@ -112,7 +125,12 @@ fn start(shared: &Shared, process: usize, mut memory: Memory) -> Running {
 /// Plays to the end.
 pub fn play(world: World) -> Played {
     let events = world.weather.events.clone();
-    let end = world.weather.storm_ends.max(world.weather.events.last().map_or(0, |(at, _)| *at)) + CALM;
+    let end = world
+        .weather
+        .storm_ends
+        .max(world.weather.events.last().map_or(0, |(at, _)| *at))
+        + CALM;
+    let settled = end - CALM + SETTLED;
     let shared = Shared(Arc::new(Mutex::new(world)));
     let mut seats: [Seat; PROCESSES] = Default::default();
     let mut events = events.into_iter().peekable();
@@ -121,12 +139,21 @@ pub fn play(world: World) -> Played {
             let world = shared.lock();
             let passes = (0..PROCESSES).filter_map(|index| {
                 let process = &world.processes[index];
-                let due = if seats[index].pass.is_some() { Some(process.wake) } else { process.next_pass };
+                let due = if seats[index].pass.is_some() {
+                    Some(process.wake)
+                } else {
+                    process.next_pass
+                };
                 due.map(|due| due.max(process.paused_until))
             });
-            passes.chain(world.next_effect()).chain(events.peek().map(|(at, _)| *at)).min()
+            passes
+                .chain(world.next_effect())
+                .chain(events.peek().map(|(at, _)| *at))
+                .min()
         };
-        let Some(next) = next.filter(|next| *next <= end) else { break };
+        let Some(next) = next.filter(|next| *next <= end) else {
+            break;
+        };
         {
             let mut world = shared.lock();
             world.now = world.now.max(next);
@@ -139,14 +166,24 @@ pub fn play(world: World) -> Played {
         for (index, seat) in seats.iter_mut().enumerate() {
             step(&shared, index, seat);
         }
-        if shared.lock().violations.len() > 3 {
+        let world = shared.lock();
+        let rests = world.now > settled && world.object.as_ref().is_none_or(rests);
+        if rests || world.violations.len() > 3 {
             break;
         }
     }
     drop(seats);
     let mut world = std::mem::replace(
         &mut *shared.lock(),
-        a_world(Weather::calm(), Control { start_by: None, retry_limit: 0, run_timeout: SignedDuration::ZERO }, fastrand::Rng::with_seed(0)),
+        a_world(
+            Weather::calm(),
+            Control {
+                start_by: None,
+                retry_limit: 0,
+                run_timeout: SignedDuration::ZERO,
+            },
+            fastrand::Rng::with_seed(0),
+        ),
     );
     if world.violations.is_empty() {
         world.check_rest();
@@ -156,6 +193,12 @@ pub fn play(world: World) -> Played {
         trace: world.trace.clone().unwrap_or_default(),
         world,
     }
+}
+
+/// Whether nothing but a person can change this any more: no need to watch it for hours.
+fn rests(object: &Object) -> bool {
+    object.record.phase == Phase::Blocked
+        || object.record.end.is_some() && object.mark == Mark::None
 }
 
 fn disturb(shared: &Shared, seats: &mut [Seat; PROCESSES], event: Event) {

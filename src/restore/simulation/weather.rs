@@ -1,8 +1,8 @@
 //! What goes wrong, and when: drawn from a seed, or written down by a test.
 
-use super::super::record::{Claim, Mark, Note, NoteKind, Resolve};
 use super::super::facts::JobStatus;
 use super::super::record::{AttemptState, Matching};
+use super::super::record::{Claim, Mark, Note, NoteKind, Resolve};
 use super::world::{MINUTE, Ms, SECOND, World};
 
 /// How the world treats a run.
@@ -242,9 +242,11 @@ impl World {
         let Mark::Standing(Claim { id, .. }) = object.mark else {
             return;
         };
-        let blocked = object.record.attempts.iter().any(|attempt| {
-            attempt.claim == Some(id) && attempt.state == AttemptState::Blocked
-        });
+        let blocked = object
+            .record
+            .attempts
+            .iter()
+            .any(|attempt| attempt.claim == Some(id) && attempt.state == AttemptState::Blocked);
         if !(blocked || object.deleting) || under_way {
             return;
         }

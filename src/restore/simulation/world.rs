@@ -293,7 +293,11 @@ impl World {
         };
         let started = self.now + self.rng.i64(0..5 * SECOND);
         let visible = self.now + post.lag;
-        let flicker = if self.stormy() { self.rng.i64(0..250 * SECOND) } else { 0 };
+        let flicker = if self.stormy() {
+            self.rng.i64(0..250 * SECOND)
+        } else {
+            0
+        };
         let activity_id = if self.weather.ids_filled {
             post.request.to_string()
         } else {
