@@ -49,6 +49,6 @@ impl Clock for FakeClock {
     }
 
     fn real(&self, duration: SignedDuration) -> std::time::Duration {
-        duration.try_into().unwrap_or_default()
+        std::time::Duration::try_from(duration).unwrap_or_default()
     }
 }
