@@ -9,8 +9,17 @@ use super::record::{Attempt, AttemptState, Claim, Phase, Record};
 
 /// Everything older than a new claim is settled: it was not found, or a person gave it up although Azure had accepted it.
 pub(super) fn settle_older(record: &mut Record, number: u8) {
+    settle(record, |attempt| attempt < number);
+}
+
+/// Every other attempt is settled by a job of this one.
+pub(super) fn settle_others(record: &mut Record, number: u8) {
+    settle(record, |attempt| attempt != number);
+}
+
+fn settle(record: &mut Record, which: impl Fn(u8) -> bool) {
     for attempt in &mut record.attempts {
-        if attempt.number < number
+        if which(attempt.number)
             && (is_open(attempt.state) || attempt.state == AttemptState::Accepted)
         {
             attempt.state = if attempt.accepted {

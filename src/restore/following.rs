@@ -78,6 +78,16 @@ pub fn operation_read(
             SignedDuration::ZERO
         }
         (OperationStatus::InProgress | OperationStatus::Other(_), None) => {
+            if record.note.kind != NoteKind::WaitingForOperation {
+                record.note = Note {
+                    kind: NoteKind::WaitingForOperation,
+                    message: format!(
+                        "operation {} is {}",
+                        operation.id,
+                        operation.status.as_str()
+                    ),
+                };
+            }
             pace::before_operation_read(reads)
         }
     }
@@ -175,7 +185,9 @@ pub fn worth_writing(old: &Record, new: &Record) -> Record {
             >= was.progress_percent.unwrap_or(0).saturating_add(20);
         if !far && same_state(was, is) {
             *is = was.clone();
-            if record.note.kind == old.note.kind && record.phase == old.phase {
+            let progress =
+                record.note.kind == NoteKind::JobRunning && old.note.kind == NoteKind::JobRunning;
+            if progress && record.phase == old.phase {
                 record.note.clone_from(&old.note);
             }
         }

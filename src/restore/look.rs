@@ -3,13 +3,13 @@
 use jiff::SignedDuration;
 
 use super::facts::{JobStatus, JobSummary, Listing, Now, SeenJob};
-use super::ids::MAX_ATTEMPTS;
-use super::pace::Limits;
+use super::ids::{JobId, MAX_ATTEMPTS};
+use super::pace::{self, Limits};
 use super::plan::{accepted_and_open, is_claim_open, resolution, resolve_help, start_by_passed};
 use super::record::{
     Attempt, AttemptState, Claim, End, Failure, Mark, Matching, Memory, Resolve, Run,
 };
-use super::release::until_visible_for_good;
+use super::release::{may_let_go, until_surely_unlisted, until_visible_for_good};
 use super::retry;
 
 /// What a look leads to.
@@ -85,6 +85,9 @@ pub fn after_look(look: &Look<'_>) -> Decision {
     if let Some(failed) = found.last() {
         let decides = !open || failed.attempt >= number;
         if decides && placeholder && open {
+            if let Some(decision) = as_a_person_says(look, own) {
+                return decision;
+            }
             if let Some(wait) = wait {
                 return Decision::Wait(wait);
             }
@@ -98,7 +101,7 @@ pub fn after_look(look: &Look<'_>) -> Decision {
     }
     if !open {
         return match own {
-            Some(own) if own.state == AttemptState::NotStarted => would_claim(look, own.number),
+            Some(own) if own.state == AttemptState::NotStarted => next_by_itself(look, own.number),
             Some(own) if own.state == AttemptState::OperationFailed => {
                 after_failed_operation(look, own)
             }
@@ -117,25 +120,14 @@ pub(super) fn open_and_nothing_found(
     if own.is_some_and(|own| own.state == AttemptState::Conflict) {
         return Decision::NotStarted;
     }
+    // It was blocked under this very claim id, so a whole window is over: a person's word need not wait for another one.
+    if let Some(decision) = as_a_person_says(look, own) {
+        return decision;
+    }
     if let Some(wait) = wait {
         return Decision::Wait(wait);
     }
     let next = look.next_number();
-    if own.is_some_and(|own| own.state == AttemptState::Blocked) {
-        match resolution(look.run) {
-            Some(Resolve::Retry(_))
-                if next <= MAX_ATTEMPTS && !start_by_passed(look.run, look.now) =>
-            {
-                return would_claim(look, next);
-            }
-            Some(Resolve::Adopt(_, job)) if look.told_job_is_free => {
-                if let Some(seen) = look.listing.job(job) {
-                    return Decision::AdoptAsTold(seen.job.clone());
-                }
-            }
-            _ => {}
-        }
-    }
     if look.matching == Matching::Broken {
         return Decision::Block(look.broken_message());
     }
@@ -163,7 +155,25 @@ pub(super) fn open_and_nothing_found(
             resolve_help(look.run)
         ));
     }
-    would_claim(look, next)
+    next_by_itself(look, next)
+}
+
+/// What a person decided about a blocked claim, if it counts now.
+fn as_a_person_says(look: &Look<'_>, own: Option<&Attempt>) -> Option<Decision> {
+    own.filter(|own| own.state == AttemptState::Blocked)?;
+    let next = look.next_number();
+    match resolution(look.run)? {
+        Resolve::Retry(_) => {
+            let counts =
+                next <= MAX_ATTEMPTS && !look.run.deleting && !start_by_passed(look.run, look.now);
+            counts.then(|| would_claim(look, next))
+        }
+        Resolve::Adopt(_, job) => {
+            let seen = look.listing.job(job).filter(|_| look.told_job_is_free)?;
+            Some(Decision::AdoptAsTold(seen.job.clone()))
+        }
+        Resolve::Abandon(_) => None,
+    }
 }
 
 /// All jobs of this run that were found have failed, and the claim, if one stands, is decided by the newest of them.
@@ -186,11 +196,17 @@ pub(super) fn after_failed_job(
     {
         // The newest claim was decided otherwise: by an operation that failed, or by an answer that nothing started.
         return match own.state {
-            AttemptState::NotStarted => would_claim(look, own.number),
+            AttemptState::NotStarted => next_by_itself(look, own.number),
             AttemptState::OperationFailed => after_failed_operation(look, own),
+            AttemptState::NotFound | AttemptState::Abandoned => after_failure(look, recorded),
             _ => after_nothing_found(look),
         };
     }
+    after_failure(look, recorded)
+}
+
+/// The newest job of this run failed, and is written down as such.
+fn after_failure(look: &Look<'_>, recorded: &Attempt) -> Decision {
     let error = recorded
         .error
         .as_ref()
@@ -206,15 +222,7 @@ pub(super) fn after_failed_job(
                 .map_or_else(String::new, |error| error.message.clone()),
         );
     }
-    let not_yet = look
-        .found()
-        .iter()
-        .filter_map(|found| until_visible_for_good(look, found))
-        .max();
-    match not_yet {
-        Some(wait) => Decision::Wait(wait),
-        None => would_claim(look, next),
-    }
+    next_by_itself(look, next)
 }
 
 /// The operation of the standing claim failed and no job of it is listed.
@@ -222,7 +230,7 @@ pub(super) fn after_failed_operation(look: &Look<'_>, own: &Attempt) -> Decision
     let code = own.error.as_ref().map_or("", |error| error.code.as_str());
     let next = look.next_number();
     if retry::is_transient(code) && next <= retry::last_attempt(look.run.control.retry_limit) {
-        return would_claim(look, next);
+        return next_by_itself(look, next);
     }
     Decision::End(
         End::Failed(Failure::OperationFailed),
@@ -245,7 +253,36 @@ pub(super) fn after_nothing_found(look: &Look<'_>) -> Decision {
             ),
         );
     }
-    would_claim(look, next)
+    next_by_itself(look, next)
+}
+
+/// A claim that no person asked for: what is not certain stops it.
+fn next_by_itself(look: &Look<'_>, number: u8) -> Decision {
+    let attempts = &look.run.record.attempts;
+    let unlisted = attempts.iter().rev().find_map(|attempt| {
+        let job = attempt.job.as_ref()?;
+        let failed = attempt.state == AttemptState::JobFailed;
+        (failed && !look.lists_as_ours(job)).then_some((attempt, job))
+    });
+    if let Some((attempt, job)) = unlisted {
+        return match until_surely_unlisted(look, job) {
+            Some(wait) => Decision::Wait(wait),
+            // No attempt follows a job that is known only by its id.
+            None => Decision::End(
+                End::Failed(Failure::JobFailed),
+                attempt
+                    .error
+                    .as_ref()
+                    .map_or_else(String::new, |error| error.message.clone()),
+            ),
+        };
+    }
+    let not_found =
+        |attempt: &Attempt| attempt.state == AttemptState::NotFound && attempt.number != number;
+    if look.matching == Matching::Broken && attempts.iter().any(not_found) {
+        return Decision::Block(look.broken_message());
+    }
+    would_claim(look, number)
 }
 
 /// The checks that stand between a run that could claim and the claim.
@@ -257,8 +294,17 @@ pub(super) fn would_claim(look: &Look<'_>, number: u8) -> Decision {
             "a person abandoned this run with the annotation vmrestore.azurebackup.dev/resolve; create a new VmRestore, or one with another runId, to restore".to_owned(),
         );
     }
+    let not_yet = look
+        .found()
+        .iter()
+        .filter_map(|found| until_visible_for_good(look, found))
+        .max();
     if run.deleting {
-        return Decision::LetGo;
+        return match not_yet {
+            _ if look.claim().is_none() || may_let_go(look) => Decision::LetGo,
+            Some(wait) => Decision::Wait(wait),
+            None => Decision::Wait(pace::VISIBILITY_BOUND),
+        };
     }
     if let Some(start_by) = run.control.start_by
         && look.now.wall >= start_by
@@ -283,6 +329,9 @@ pub(super) fn would_claim(look: &Look<'_>, number: u8) -> Decision {
             End::Failed(Failure::JobFailed),
             "two jobs in Azure carry one request id of this run, so it triggers no further one; look at both in the vault's jobs".to_owned(),
         );
+    }
+    if let Some(wait) = not_yet {
+        return Decision::Wait(wait);
     }
     if run.record.point.is_none() || run.record.item.is_none() || run.record.region.is_none() {
         return Decision::SelectFirst;
@@ -333,6 +382,16 @@ impl Look<'_> {
                 })
             })
             .collect()
+    }
+
+    /// Whether the listing shows this job with the id of one of this run's attempts.
+    pub(super) fn lists_as_ours(&self, job: &JobId) -> bool {
+        self.run.key.request_ids().any(|(_, id)| {
+            self.listing
+                .of_request(id)
+                .iter()
+                .any(|seen| seen.job.id == *job)
+        })
     }
 
     /// How long until a listing could be begun after the window of the standing claim; nothing once this one was.

@@ -23,3 +23,6 @@ pub mod record;
 pub mod release;
 pub mod request;
 pub mod retry;
+
+#[cfg(test)]
+mod simulation;

@@ -57,6 +57,12 @@ pub fn before_new_attempt(attempt: u8) -> SignedDuration {
     SignedDuration::from_mins(1 << attempt.min(5))
 }
 
+/// The full minute after a wait, for messages: the same from one look to the next.
+pub fn minute_after(wall: jiff::Timestamp, wait: SignedDuration) -> jiff::Timestamp {
+    let end = wall.as_second().saturating_add(wait.as_secs());
+    jiff::Timestamp::from_second((end.div_euclid(60) + 1) * 60).unwrap_or(wall)
+}
+
 /// The earliest start that a job list is asked to cover for a job that started then: Azure keeps jobs for a while only.
 pub fn listable(started: jiff::Timestamp, now: super::facts::Now) -> jiff::Timestamp {
     now.wall

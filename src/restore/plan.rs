@@ -68,7 +68,7 @@ pub fn next(run: &Run, memory: &Memory, now: Now) -> Step {
         return match claim {
             None => Step::Rest,
             Some(_) if lets_go_without_look(run, own) => Step::LetGo,
-            Some(_) => wait_or(memory, now, let_go_look(run)),
+            Some(_) => wait_or(memory, now, Step::Azure(Act::Look)),
         };
     }
     if run.deleting && claim.is_none() {
@@ -87,7 +87,7 @@ pub fn next(run: &Run, memory: &Memory, now: Now) -> Step {
             .record
             .attempts
             .iter()
-            .any(|attempt| is_open(attempt.state))
+            .any(|attempt| is_open(attempt.state) || attempt.state == AttemptState::Accepted)
     {
         // Somebody removed a claim whose outcome is open: nothing may be sent before a whole window is over.
         return Step::PlacePlaceholder;
@@ -97,7 +97,7 @@ pub fn next(run: &Run, memory: &Memory, now: Now) -> Step {
     {
         return step;
     }
-    let step = forward(run, own, claim);
+    let step = forward(run, own, claim, now);
     if resolution(run).is_some_and(|word| memory.heeded.as_ref() != Some(word)) {
         return step;
     }
@@ -105,7 +105,7 @@ pub fn next(run: &Run, memory: &Memory, now: Now) -> Step {
 }
 
 /// The step that brings a run forward, if nothing else comes first.
-pub(super) fn forward(run: &Run, own: Option<&Attempt>, claim: Option<Claim>) -> Step {
+pub(super) fn forward(run: &Run, own: Option<&Attempt>, claim: Option<Claim>, now: Now) -> Step {
     if let Some(attempt) = own
         && attempt.state == AttemptState::Accepted
         && let Some(operation) = &attempt.operation
@@ -117,7 +117,10 @@ pub(super) fn forward(run: &Run, own: Option<&Attempt>, claim: Option<Claim>) ->
     {
         return Step::Azure(Act::Follow(job));
     }
-    if claim.is_none() && run.record.attempts.is_empty() && run.record.point.is_none() {
+    // A run that may not claim any more needs no point: the look ends it, or finds its job.
+    let may_claim = !start_by_passed(run, now) && !matches!(run.resolve, Some(Resolve::Abandon(_)));
+    let is_new = claim.is_none() && run.record.attempts.is_empty() && run.record.point.is_none();
+    if is_new && may_claim {
         return Step::Azure(Act::Select);
     }
     Step::Azure(Act::Look)
@@ -175,22 +178,25 @@ pub(super) fn abandoned(run: &Run, claim: Option<Claim>, own: Option<&Attempt>) 
             End::Failed(Failure::Abandoned),
             "a person abandoned this run; whether Azure restored something must be seen in the vault's jobs".to_owned(),
         )),
-        // What a person adopted, and an accepted attempt whose job never showed, hold their claim until they are abandoned.
-        AttemptState::Adopted | AttemptState::NotFound if run.deleting => Some(Step::LetGo),
+        // A claim is kept for a job that is known only by its id, or that a person named, and for an accepted attempt whose
+        // job never showed: a deletion waits for this word.
+        AttemptState::Running
+        | AttemptState::Adopted
+        | AttemptState::Ended
+        | AttemptState::JobFailed
+        | AttemptState::NotFound
+        | AttemptState::NotStarted
+        | AttemptState::OperationFailed
+        | AttemptState::Abandoned
+            if run.deleting =>
+        {
+            Some(Step::LetGo)
+        }
+        state if run.deleting && run.record.end.is_some() && state == AttemptState::Accepted => {
+            Some(Step::LetGo)
+        }
         _ => None,
     }
-}
-
-pub(super) fn let_go_look(run: &Run) -> Step {
-    let adopted = run
-        .record
-        .attempts
-        .iter()
-        .any(|attempt| attempt.state == AttemptState::Adopted);
-    if adopted && !run.deleting {
-        return Step::Rest;
-    }
-    Step::Azure(Act::Look)
 }
 
 /// Whether what came of this attempt is open, so that only a look may decide.

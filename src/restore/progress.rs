@@ -65,12 +65,30 @@ pub fn triggered(
     now: Now,
 ) -> SignedDuration {
     settle_older(record, claim.attempt);
-    let was_blocked = record
-        .of_claim(claim)
-        .is_some_and(|own| matches!(own.state, AttemptState::Blocked | AttemptState::Abandoned));
-    let over = record.end.is_some();
+    let before = record.of_claim(claim).map(|own| own.state);
+    // What is recorded of an older claim does not end this one.
+    let over = record.end.is_some() && before.is_some();
+    if !over {
+        record.end = None;
+        record.completion_time = None;
+    }
+    // A look of another process may have decided in the meantime; only a claim of which nothing more is known takes a no.
+    let undecided = matches!(
+        before,
+        None | Some(
+            AttemptState::Claimed
+                | AttemptState::Unknown
+                | AttemptState::Conflict
+                | AttemptState::NotStarted
+        )
+    );
     let attempt = attempt_under(record, key, claim, claimed);
     match outcome {
+        TriggerOutcome::Accepted { operation } if attempt.accepted || attempt.job.is_some() => {
+            attempt.accepted = true;
+            attempt.operation = attempt.operation.take().or_else(|| operation.clone());
+            SignedDuration::ZERO
+        }
         TriggerOutcome::Accepted { operation } => {
             attempt.accepted = true;
             attempt.operation = operation.clone();
@@ -97,7 +115,7 @@ pub fn triggered(
             pace::before_operation_read(0)
         }
         // A run that is blocked stays blocked: this answer may belong to a send that another one overtook.
-        TriggerOutcome::NotStarted(_) | TriggerOutcome::Unknown { .. } if was_blocked || over => {
+        TriggerOutcome::NotStarted(_) | TriggerOutcome::Unknown { .. } if !undecided || over => {
             SignedDuration::ZERO
         }
         TriggerOutcome::NotStarted(refusal) => {
@@ -168,25 +186,21 @@ pub fn adopted(
     number: u8,
     job: &JobSummary,
     duplicate: bool,
+    now: Now,
 ) {
     if let Some(claim) = claim {
-        if number < claim.attempt {
-            settle_older(record, claim.attempt);
-            if let Some(own) = own_mut(record, claim) {
-                own.state = AttemptState::NotFound;
-            }
-        } else {
-            settle_older(record, claim.attempt);
-            let own = attempt_under(record, key, claim, job.started.unwrap_or_default());
+        let own = attempt_under(record, key, claim, now.wall);
+        if number >= claim.attempt {
             own.state = AttemptState::Running;
             own.job = Some(job.id.clone());
+        } else if is_open(own.state) || own.state == AttemptState::Accepted {
+            own.state = AttemptState::NotFound;
         }
     }
-    if claim.is_none_or(|claim| claim.attempt != number) {
-        let attempt = attempt_of(record, key, number);
-        attempt.state = AttemptState::Running;
-        attempt.job = Some(job.id.clone());
-    }
+    let attempt = attempt_of(record, key, number);
+    attempt.state = AttemptState::Running;
+    attempt.job = Some(job.id.clone());
+    settle_others(record, number);
     record.end = None;
     record.completion_time = None;
     record.trigger_time = record.trigger_time.or(job.started);
@@ -229,6 +243,8 @@ pub fn blocked(record: &mut Record, key: RunKey, claim: Option<Claim>, message: 
     if let Some(claim) = claim {
         attempt_under(record, key, claim, now.wall).state = AttemptState::Blocked;
     }
+    record.end = None;
+    record.completion_time = None;
     record.phase = Phase::Blocked;
     record.note = Note {
         kind: NoteKind::TriggerOutcomeUnknown,
@@ -308,6 +324,46 @@ pub fn unblocked(record: &mut Record) {
     if record.phase == Phase::Blocked && !record.is_blocked_on_a_claim() {
         record.phase = Phase::Pending;
     }
+}
+
+/// The vault could be listed, and the run waits: a trouble of before is over.
+pub fn waits(record: &mut Record, claim: Option<Claim>) {
+    let passing = record.note.kind.needs_a_person()
+        || matches!(
+            record.note.kind,
+            NoteKind::Throttled | NoteKind::AzureUnavailable
+        );
+    if record.end.is_some() || record.is_blocked_on_a_claim() || !passing {
+        return;
+    }
+    unblocked(record);
+    let open = claim.filter(|claim| {
+        record
+            .of_claim(*claim)
+            .is_some_and(|own| is_open(own.state) || own.state == AttemptState::Accepted)
+    });
+    match open {
+        Some(claim) => looking(record, claim, "the vault could not be read for a while"),
+        None => {
+            record.note = Note {
+                kind: NoteKind::WaitingForRetry,
+                message: "the vault can be read again; waiting before the next try".to_owned(),
+            };
+        }
+    }
+}
+
+/// A deletion waits although no outcome is open, for this reason; for a person or for time.
+pub fn deletion_waits(record: &mut Record, for_a_person: bool, message: String) {
+    if record.end.is_none() {
+        record.note.kind = if for_a_person {
+            record.phase = Phase::Blocked;
+            NoteKind::TriggerOutcomeUnknown
+        } else {
+            NoteKind::WaitingForRetry
+        };
+    }
+    record.note.message = message;
 }
 
 pub(super) fn kind_of(kind: RefusalKind) -> NoteKind {

@@ -230,6 +230,8 @@ pub struct Memory {
     pub jobs: BTreeMap<JobId, SignedDuration>,
     /// The last complete listing that was begun, on the boot-time clock, with this run's vault and credentials.
     pub last_look: Option<SignedDuration>,
+    /// When the oldest job of this run that was ever listed started, on Azure's clock: looks must cover it.
+    pub oldest_job: Option<Timestamp>,
     /// Not earlier than this, by Azure's word or by our own pace, on the boot-time clock.
     pub not_before: Option<SignedDuration>,
     /// How often the same thing was tried in a row: what the pace grows with.

@@ -3,12 +3,23 @@
 
 use jiff::SignedDuration;
 
-use super::facts::Now;
+use super::facts::{Now, SeenJob};
+use super::ids::JobId;
 use super::look::{Found, Look};
 use super::pace::{self, Limits};
-use super::plan::is_open;
-use super::plan::{accepted_and_open, is_claim_open};
+use super::plan::{accepted_and_open, is_claim_open, is_open};
 use super::record::{Attempt, AttemptState, Claim, End, Failure, Mark, Matching, Memory, Run};
+
+/// When a claim goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Release {
+    /// Now.
+    Now,
+    /// Not before this time; then another look may let go of it.
+    After(SignedDuration),
+    /// When a person says so, for this reason.
+    ByAPerson(String),
+}
 
 /// Whether claim and finalizer may be removed now (design 3, step 6), given a complete listing.
 pub fn may_let_go(look: &Look<'_>) -> bool {
@@ -23,24 +34,50 @@ pub fn may_let_go(look: &Look<'_>) -> bool {
     if lets_go_without_look(run, Some(own)) && over {
         return true;
     }
-    // (a): the job is known, and a listing begun a while after it was first seen still shows it with our id.
-    let decided_by_job = matches!(
-        own.state,
-        AttemptState::Running | AttemptState::Ended | AttemptState::JobFailed
-    );
-    if decided_by_job {
-        return look.found().iter().any(|found| {
-            found.attempt >= claim.attempt
-                && own.job.as_ref() == Some(&found.job().id)
-                && until_visible_for_good(look, found).is_none()
-        });
+    match own.state {
+        // (a): the job is known, and a listing begun a while after it was first seen still shows it with our id.
+        AttemptState::Running | AttemptState::Ended | AttemptState::JobFailed => {
+            is_shown_for_good(look, claim, own)
+        }
+        // The answer came when the run had ended already; its job decides as well.
+        AttemptState::Accepted => run.record.end.is_some() && is_shown_for_good(look, claim, own),
+        // (c): the type may be retried, no 2xx was recorded, and no job was found.
+        AttemptState::NotFound => {
+            over && !own.accepted
+                && accepted_and_open(run).is_none()
+                && run.intent.target.may_be_retried()
+                && look.matching != Matching::Broken
+                || own.accepted && over && is_shown_for_good(look, claim, own)
+        }
+        AttemptState::Claimed
+        | AttemptState::NotStarted
+        | AttemptState::Conflict
+        | AttemptState::Unknown
+        | AttemptState::JobSought
+        | AttemptState::OperationFailed
+        | AttemptState::Adopted
+        | AttemptState::Blocked
+        | AttemptState::Abandoned => false,
     }
-    // (c): the type may be retried, no 2xx was recorded, and no job was found.
-    own.state == AttemptState::NotFound
-        && over
-        && !own.accepted
-        && run.intent.target.may_be_retried()
-        && look.matching != Matching::Broken
+}
+
+/// Whether a listing shows the job of this claim's attempt, or of a higher one, a while after it was first seen.
+fn is_shown_for_good(look: &Look<'_>, claim: Claim, own: &Attempt) -> bool {
+    let mut jobs = jobs_of(look, claim, own);
+    jobs.any(|seen| until_seen_again(look, seen).is_none())
+}
+
+fn jobs_of<'a>(
+    look: &'a Look<'_>,
+    claim: Claim,
+    own: &'a Attempt,
+) -> impl Iterator<Item = &'a SeenJob> {
+    look.run
+        .key
+        .request_ids()
+        .filter(move |(attempt, _)| *attempt >= claim.attempt)
+        .flat_map(|(_, id)| look.listing.of_request(id))
+        .filter(|seen| own.job.as_ref().is_none_or(|job| *job == seen.job.id))
 }
 
 /// Whether the run has ended and its claim, recorded under its own id, only waits to be let go.
@@ -51,21 +88,68 @@ pub fn only_waits_to_let_go(run: &Run) -> bool {
     run.record.end.is_some() && run.record.of_claim(claim).is_some()
 }
 
-/// How long until another look may let go of the claim of a run that has ended; nothing when this one does.
-pub fn until_let_go(look: &Look<'_>) -> Option<SignedDuration> {
-    if may_let_go(look) {
+/// When the claim of a run that has ended, or whose deletion waits, goes. Nothing while its outcome is open.
+pub fn when(look: &Look<'_>) -> Option<Release> {
+    let claim = look.claim()?;
+    let own = look.run.record.of_claim(claim)?;
+    if is_open(own.state) {
         return None;
     }
-    let visible = look
-        .found()
-        .iter()
-        .filter_map(|found| until_visible_for_good(look, found))
-        .max();
-    Some(
-        visible
-            .unwrap_or(pace::VISIBILITY_BOUND)
-            .max(SignedDuration::from_secs(1)),
-    )
+    if may_let_go(look) {
+        return Some(Release::Now);
+    }
+    if own.state == AttemptState::Adopted {
+        let why = format!(
+            "a person named its job{}",
+            own.job
+                .as_ref()
+                .map_or_else(String::new, |job| format!(" {job}"))
+        );
+        return Some(Release::ByAPerson(why));
+    }
+    let visible = jobs_of(look, claim, own)
+        .filter_map(|seen| until_seen_again(look, seen))
+        .min();
+    if let Some(wait) = visible {
+        return Some(Release::After(wait));
+    }
+    let Some(job) = &own.job else {
+        return Some(
+            if own.state == AttemptState::Accepted && look.run.record.end.is_none() {
+                Release::After(pace::VISIBILITY_BOUND)
+            } else {
+                Release::ByAPerson("whether a restore runs in Azure cannot be known".to_owned())
+            },
+        );
+    };
+    Some(match until_surely_unlisted(look, job) {
+        Some(wait) => Release::After(wait),
+        None => Release::ByAPerson(format!(
+            "job {job} is not listed with the id that was sent, so a new object of this run could not find it"
+        )),
+    })
+}
+
+/// Why the deletion of a run whose outcome is not open still waits, and whether for a person.
+pub fn why_deletion_waits(look: &Look<'_>) -> Option<(bool, String)> {
+    let claim = look.claim().filter(|_| look.run.deleting)?;
+    match when(look)? {
+        Release::Now => None,
+        Release::After(wait) => Some((
+            false,
+            format!(
+                "the deletion waits until about {} for the job to stay visible in the vault's list, so that a new object of this run finds it",
+                pace::minute_after(look.now.wall, wait)
+            ),
+        )),
+        Release::ByAPerson(why) => Some((
+            true,
+            format!(
+                "the deletion waits for a person: {why}; look at the vault's restore jobs of this vm, then set the annotation vmrestore.azurebackup.dev/resolve to abandon:{} to let the object go",
+                claim.id
+            ),
+        )),
+    }
 }
 
 /// Whether the claim may go without another look: (b) nothing started, or (d) a person abandoned it.
@@ -86,9 +170,25 @@ pub fn may_let_go_without_vault(run: &Run, memory: &Memory, now: Now, limits: &L
         return false;
     };
     let own = run.record.of_claim(claim);
-    let job_is_known = own.is_some_and(|own| own.job.is_some());
-    let harmless = run.intent.target.may_be_retried() && accepted_and_open(run).is_none();
-    run.deleting && is_window_over(claim, memory, now, limits) && (job_is_known || harmless)
+    let job = own.and_then(|own| own.job.as_ref());
+    let job_is_known = job.is_some_and(|job| !is_known_under_another_id(run, job));
+    let accepted = own.is_some_and(|own| own.accepted) || accepted_and_open(run).is_some();
+    // A blocked run waits for a person, whose word is heard without a vault too.
+    let blocked = own.is_some_and(|own| own.state == AttemptState::Blocked);
+    let harmless = run.intent.target.may_be_retried() && !accepted && job.is_none() && !blocked;
+    run.deleting && is_unseen_for_a_window(claim, memory, now, limits) && (job_is_known || harmless)
+}
+
+/// Whether the last read of a job showed that it does not carry the id that was sent: a new object could not find it.
+fn is_known_under_another_id(run: &Run, job: &JobId) -> bool {
+    let read = run.record.job.as_ref().map(|read| &read.summary);
+    read.is_some_and(|read| {
+        let ours = run
+            .key
+            .request_ids()
+            .any(|(_, id)| id.matches(&read.activity_id));
+        read.id == *job && !ours
+    })
 }
 
 /// Whether an open claim must be called blocked although no complete look was possible: for a whole window there was none,
@@ -98,12 +198,7 @@ pub fn must_block_without_look(run: &Run, memory: &Memory, now: Now, limits: &Li
         return false;
     };
     let own = run.record.of_claim(claim);
-    let since = memory
-        .last_look
-        .into_iter()
-        .chain(memory.claims.get(&claim.id).copied())
-        .max();
-    let for_a_window = since.is_some_and(|since| now.boot >= since + limits.adoption_window);
+    let for_a_window = is_unseen_for_a_window(claim, memory, now, limits);
     let grave = accepted_and_open(run).is_some() || !run.intent.target.may_be_retried();
     is_claim_open(Some(claim), own)
         && own.and_then(|own| own.job.as_ref()).is_none()
@@ -113,21 +208,36 @@ pub fn must_block_without_look(run: &Run, memory: &Memory, now: Now, limits: &Li
 
 /// How long until a listing can prove that this job stays visible; nothing once this one does.
 pub(super) fn until_visible_for_good(look: &Look<'_>, found: &Found<'_>) -> Option<SignedDuration> {
-    let first = look
-        .memory
-        .jobs
-        .get(&found.job().id)
-        .copied()
-        .unwrap_or(look.now.boot);
-    let due = first + pace::VISIBILITY_BOUND;
-    (found.seen.shown_by_listing_begun.boot < due)
-        .then(|| (due - look.now.boot).max(SignedDuration::ZERO))
+    until_seen_again(look, found.seen)
 }
 
-/// Whether the window of a claim is over on this process's clock.
-pub(super) fn is_window_over(claim: Claim, memory: &Memory, now: Now, limits: &Limits) -> bool {
-    memory
-        .claims
-        .get(&claim.id)
-        .is_some_and(|seen| now.boot >= *seen + limits.adoption_window)
+fn until_seen_again(look: &Look<'_>, seen: &SeenJob) -> Option<SignedDuration> {
+    let first = look.memory.jobs.get(&seen.job.id).copied();
+    let due = first.unwrap_or(look.now.boot) + pace::VISIBILITY_BOUND;
+    if seen.shown_by_listing_begun.boot >= due {
+        return None;
+    }
+    // It was not shown although it is due: Azure lists it no more, or not now.
+    let late = pace::LONGEST_WAIT / 2;
+    Some(if look.now.boot < due {
+        due - look.now.boot
+    } else {
+        late
+    })
+}
+
+/// How long until a listing can show that a known job is not listed with our id; nothing once this one does.
+pub(super) fn until_surely_unlisted(look: &Look<'_>, job: &JobId) -> Option<SignedDuration> {
+    let first = look.memory.jobs.get(job).copied();
+    let due = first.unwrap_or(look.now.boot) + look.limits.adoption_window;
+    (look.listing.begun.boot < due).then(|| (due - look.now.boot).max(SignedDuration::from_secs(1)))
+}
+
+/// Whether this process has seen the claim for a whole window, and no complete listing in it.
+fn is_unseen_for_a_window(claim: Claim, memory: &Memory, now: Now, limits: &Limits) -> bool {
+    let first = memory.claims.get(&claim.id);
+    first.is_some_and(|first| {
+        let since = memory.last_look.map_or(*first, |look| look.max(*first));
+        now.boot >= since + limits.adoption_window
+    })
 }

@@ -1,6 +1,8 @@
 //! Follows the operation, then the job.
 
-use super::super::facts::{JobDetail, JobSummary, OperationStatus, RefusalKind, VaultError};
+use super::super::facts::{JobDetail, JobSummary, OperationStatus, VaultError};
+use jiff::SignedDuration;
+
 use super::super::ids::{JobId, OperationId};
 use super::super::look::Look;
 use super::super::pace::{self};
@@ -24,13 +26,9 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
         let operation = match vault.operation(&item, &id).await {
             Ok(operation) => operation,
             // The job, found by its activity id, answers as well.
-            Err(error) if error.kind == RefusalKind::Throttled => {
-                return self.look(vault, stored).await;
-            }
             Err(error) => {
-                return self
-                    .trouble(&stored, &error, "the operation cannot be read")
-                    .await;
+                tracing::debug!(%error, "operation could not be read; looking for its job");
+                return self.look(vault, stored).await;
             }
         };
         let now = self.clock.now();
@@ -97,13 +95,23 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
             Ok(None) => After::In(vault.interval()),
             Err(error) => {
                 self.memory.tries += 1;
-                After::In(progress::trouble(
-                    &mut record,
-                    &error,
-                    &format!("job {id} cannot be read"),
-                ))
+                let what = format!("job {id} cannot be read");
+                let wait = progress::trouble(&mut record, &error, &what);
+                After::In(wait.max(SignedDuration::from_secs(1)))
             }
         };
+        let look = Look {
+            run,
+            listing: &listing,
+            matching,
+            memory: self.memory,
+            now: self.clock.now(),
+            limits: self.limits,
+            told_job_is_free: false,
+        };
+        if let Some((for_a_person, message)) = release::why_deletion_waits(&look) {
+            progress::deletion_waits(&mut record, for_a_person, message);
+        }
         let saved = self.save(&stored, &record).await?;
         let look = Look {
             run: &saved.run,

@@ -1,15 +1,15 @@
 //! Reads the vault's jobs and does what they decide.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
-use super::super::facts::{Listing, VaultError};
+use super::super::facts::{Listing, Now, VaultError};
 use super::super::look::{self, Decision, Look};
 use super::super::pace::{self};
 use super::super::plan::{self};
 use super::super::ports::{Clock, JobsNeed, RunStore, StoreError, Stored, Vault};
 use super::super::progress;
 use super::super::record::{Matching, Resolve, Run};
-use super::super::release;
+use super::super::release::{self, Release};
 use super::{AT_ONCE, After, Pass, claim_of, item_of};
 
 impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
@@ -22,7 +22,7 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
         let fresh = JobsNeed {
             begun_after: Some(stored.read_at.boot),
             any_age: false,
-            since: None,
+            since: self.oldest_interest(&stored.run, self.clock.now()),
         };
         let listing = match self.prepare(&vault, fresh).await {
             Ok(listing) => listing,
@@ -35,9 +35,11 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
         for (_, id) in run.key.request_ids() {
             for seen in listing.of_request(id) {
                 self.memory.see_job(&seen.job.id, now);
+                let oldest = self.memory.oldest_job.into_iter();
+                self.memory.oldest_job = oldest.chain(seen.job.started).min();
             }
         }
-        let told_job_is_free = self.told_job_is_free(run, &listing).await?;
+        let told_job_is_free = self.told_job_is_free(&vault, run, &listing).await?;
         let look = Look {
             run,
             listing: &listing,
@@ -48,14 +50,9 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
             told_job_is_free,
         };
         if release::only_waits_to_let_go(run) {
-            let wait = release::until_let_go(&look);
-            return match wait {
-                None => self.let_go(&stored).await,
-                Some(wait) => {
-                    self.memory.wait(now, wait);
-                    Ok(After::In(wait))
-                }
-            };
+            let release = release::when(&look);
+            let why = release::why_deletion_waits(&look);
+            return self.keep_or_let_go(stored, release, why).await;
         }
         let decision = look::after_look(&look);
         self.memory.heeded = plan::resolution(run).cloned();
@@ -83,7 +80,7 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
                 job,
                 duplicate,
             } => {
-                progress::adopted(&mut record, run.key, claim, attempt, &job, duplicate);
+                progress::adopted(&mut record, run.key, claim, attempt, &job, duplicate, now);
                 record.vault.get_or_insert_with(|| run.intent.vault.clone());
                 self.memory.went_forward();
                 AT_ONCE
@@ -106,6 +103,7 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
                 if let Some(claim) = claim {
                     progress::found_open_claim(&mut record, run.key, claim, now);
                 }
+                progress::waits(&mut record, claim);
                 self.pause(
                     now,
                     wait.min(vault.interval()).max(SignedDuration::from_secs(1)),
@@ -126,6 +124,56 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
         Ok(after)
     }
 
+    /// Where a look must begin so that it shows every job of this run that decides something: older ones than those of the
+    /// listing before would else not be shown again.
+    fn oldest_interest(&self, run: &Run, now: Now) -> Option<Timestamp> {
+        let record = &run.record;
+        let claimed = record.attempts.iter().filter_map(|attempt| attempt.claimed);
+        let read = record.job.as_ref().and_then(|job| job.summary.started);
+        // A claim of which nothing is recorded may be older than this process's first sight of it.
+        let unrecorded = claim_of(run)
+            .filter(|claim| record.of_claim(*claim).is_none())
+            .and_then(|claim| self.memory.claims.get(&claim.id))
+            .and_then(|seen| {
+                let age = now.boot.saturating_sub(*seen) + self.limits.adoption_window;
+                let start = now.wall.checked_sub(age).ok()?;
+                Timestamp::from_second(start.as_second().div_euclid(60) * 60).ok()
+            });
+        claimed
+            .chain(read)
+            .chain(record.trigger_time)
+            .chain(self.memory.oldest_job)
+            .chain(unrecorded)
+            .min()
+            .map(|since| pace::listable(since, now))
+    }
+
+    /// The run has ended: lets go of its claim, or says what that waits for.
+    async fn keep_or_let_go(
+        &mut self,
+        stored: Stored<S::Version>,
+        release: Option<Release>,
+        why: Option<(bool, String)>,
+    ) -> Result<After, StoreError> {
+        let now = self.clock.now();
+        if release == Some(Release::Now) {
+            return self.let_go(&stored).await;
+        }
+        if let Some((for_a_person, message)) = why {
+            let mut record = stored.run.record.clone();
+            progress::deletion_waits(&mut record, for_a_person, message);
+            self.save(&stored, &record).await?;
+        }
+        match release {
+            Some(Release::After(wait)) => Ok(self.pause(now, wait.min(pace::VISIBILITY_BOUND))),
+            // Nothing but the object itself can change this: somebody deletes it, or sets the annotation.
+            Some(Release::ByAPerson(_)) if !stored.run.deleting => Ok(After::Rest),
+            Some(Release::Now | Release::ByAPerson(_)) | None => {
+                Ok(self.pause(now, pace::VISIBILITY_BOUND))
+            }
+        }
+    }
+
     /// Compares the activity id of a job that is known from its operation, and says what the vault's object says.
     pub(super) async fn compare(
         &mut self,
@@ -133,17 +181,16 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
         listing: &Listing,
     ) -> Result<Matching, StoreError> {
         for attempt in &run.record.attempts {
-            let (Some(job), Some(id), true) = (
-                &attempt.job,
-                attempt.request_id,
-                attempt.operation.is_some(),
-            ) else {
+            let (Some(job), true, 1..) =
+                (&attempt.job, attempt.operation.is_some(), attempt.number)
+            else {
                 continue;
             };
+            let id = run.key.request_id(attempt.number);
             let Some(seen) = listing.job(job) else {
                 continue;
             };
-            if !self.memory.compared.insert(job.clone()) {
+            if self.memory.compared.contains(job) {
                 continue;
             }
             let found = if id.matches(&seen.job.activity_id) {
@@ -152,12 +199,14 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
                 Matching::Broken
             };
             self.store.note_matching(found).await?;
+            self.memory.compared.insert(job.clone());
         }
         self.store.matching().await
     }
 
     pub(super) async fn told_job_is_free(
         &self,
+        vault: &V,
         run: &Run,
         listing: &Listing,
     ) -> Result<bool, StoreError> {
@@ -167,7 +216,12 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
         let Some(seen) = listing.job(job) else {
             return Ok(false);
         };
-        let of_item = item_of(run).is_some_and(|item| seen.job.is_of(&item));
+        let item = match item_of(run) {
+            Some(item) => Some(item),
+            // The status was lost; the vault knows the item as well.
+            None => vault.protected_item(&run.intent.vm).await.ok().flatten(),
+        };
+        let of_item = item.is_some_and(|item| seen.job.is_of(&item));
         Ok(of_item && !self.store.job_is_of_another_run(job).await?)
     }
 

@@ -8,7 +8,7 @@ use super::pace::{self, Limits};
 use super::plan::{self, Act, Step};
 use super::ports::{Clock, JobsNeed, RunStore, StoreError, Stored, Vault};
 use super::progress;
-use super::record::{Claim, Mark, Memory, Note, NoteKind, Record, Run};
+use super::record::{Claim, Mark, Matching, Memory, Note, NoteKind, Record, Run};
 use super::release;
 use super::request::RestoreRequest;
 
@@ -118,7 +118,7 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
     ) -> Result<After, StoreError> {
         let now = self.clock.now();
         let run = &stored.run;
-        if release::may_let_go_without_vault(run, self.memory, now, self.limits) {
+        if self.lets_go_without_vault(&stored, now).await {
             return self.let_go(&stored).await;
         }
         let mut record = run.record.clone();
@@ -130,6 +130,12 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
         }
         self.save(&stored, &record).await?;
         Ok(After::In(pace::LONGEST_WAIT / 2))
+    }
+
+    /// Design 3, step 6 (e). Where ids are known not to be filled, a new object could not find what this one started.
+    async fn lets_go_without_vault(&self, stored: &Stored<S::Version>, now: Now) -> bool {
+        release::may_let_go_without_vault(&stored.run, self.memory, now, self.limits)
+            && !matches!(self.store.matching().await, Ok(Matching::Broken))
     }
 
     async fn prepare(&mut self, vault: &V, need: JobsNeed) -> Result<Listing, VaultError> {
@@ -145,9 +151,7 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
     ) -> Result<After, StoreError> {
         let now = self.clock.now();
         // Azure says no, or a role is gone: as good as no vault for a deletion that only waits.
-        if release::may_let_go_without_vault(&stored.run, self.memory, now, self.limits)
-            && error.kind.needs_a_person()
-        {
+        if error.kind.needs_a_person() && self.lets_go_without_vault(stored, now).await {
             return self.let_go(stored).await;
         }
         let mut record = stored.run.record.clone();

@@ -113,6 +113,13 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
         );
         self.store.save(&stored, &record).await?;
         self.memory.went_forward();
-        Ok(self.pause(now, wait))
+        // Another claim follows a no; whatever says it, not in the same second.
+        let least = match outcome {
+            TriggerOutcome::NotStarted(_) => SignedDuration::from_secs(1),
+            TriggerOutcome::Accepted { .. } | TriggerOutcome::Unknown { .. } => {
+                SignedDuration::ZERO
+            }
+        };
+        Ok(self.pause(now, wait.max(least)))
     }
 }

@@ -1,0 +1,420 @@
+//! Azure: every accepted POST makes a job, jobs come late into the list, answers get lost.
+
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+
+use super::super::facts::{
+    ErrorText, JobDetail, JobError, JobStatus, JobSummary, Listing, Operation, OperationStatus,
+    ProtectedItem, RecoveryPoint, Refusal, RefusalKind, SeenJob, Then, Tier, TriggerOutcome,
+    VaultError, VaultFacts,
+};
+use super::super::ids::{ArmId, JobId, OperationId, RecoveryPointName};
+use super::super::ports::{Budget, Clock, JobsNeed, Trigger, Vault};
+use super::object_store::Port;
+use super::weather::Answer;
+use super::world::{Job, MINUTE, Ms, OperationEnd, OperationTruth, Post, SECOND, World, wall};
+
+fn text(code: &str) -> ErrorText {
+    ErrorText {
+        code: code.to_owned(),
+        message: "said Azure".to_owned(),
+    }
+}
+
+fn refusal(kind: RefusalKind, then: Then) -> TriggerOutcome {
+    TriggerOutcome::NotStarted(Refusal {
+        kind,
+        error: text("SomeCode"),
+        then,
+    })
+}
+
+fn after(seconds: i64) -> Then {
+    Then::RetryAfter(SignedDuration::from_secs(seconds))
+}
+
+impl World {
+    fn answer(&mut self) -> Answer {
+        if !self.weather.answers.is_empty() {
+            return self.weather.answers.remove(0);
+        }
+        if self.weather.trouble > 0 && self.stormy() && self.chance(55) {
+            let pick = self.rng.usize(0..Answer::TROUBLED.len());
+            return Answer::TROUBLED[pick];
+        }
+        Answer::Accepts
+    }
+
+    /// Takes a POST: returns what will be answered, and when.
+    fn post(&mut self, trigger: &Trigger<'_>) -> (TriggerOutcome, Ms) {
+        let answer = self.answer();
+        let attempt = self
+            .requests
+            .iter()
+            .find(|(_, id)| *id == trigger.request_id)
+            .map_or(0, |(attempt, _)| *attempt);
+        let late = self.stormy() && matches!(answer, Answer::LosesAnswerAfterEffect);
+        let effect_at = self.now
+            + if late {
+                self.rng.i64(1..100 * SECOND)
+            } else {
+                self.rng.i64(1..2 * SECOND)
+            };
+        let answer_at = effect_at + if late { 0 } else { self.rng.i64(1..2 * SECOND) };
+        let makes_job = match answer {
+            Answer::Accepts
+            | Answer::AcceptsWithoutOperation
+            | Answer::AcceptsAndOperationNamesNoJob
+            | Answer::AcceptsAndOperationNeverEnds
+            | Answer::LosesAnswerAfterEffect => true,
+            Answer::AcceptsAndOperationVanishes => self.rng.bool(),
+            _ => false,
+        };
+        let most = if self.stormy() {
+            400 * SECOND
+        } else {
+            30 * SECOND
+        };
+        let lag = self.weather.lag.unwrap_or_else(|| self.rng.i64(0..most));
+        self.posts.push(Post {
+            attempt,
+            request: trigger.request_id,
+            effect_at,
+            makes_job,
+            done: false,
+            lag,
+        });
+        let end = match answer {
+            Answer::Accepts => Some(OperationEnd::NamesJob),
+            Answer::AcceptsAndOperationFails => Some(OperationEnd::Fails),
+            Answer::AcceptsAndOperationVanishes => Some(OperationEnd::Vanishes),
+            Answer::AcceptsAndOperationNamesNoJob | Answer::AcceptsAndMakesNothing => {
+                Some(OperationEnd::SucceedsWithoutJob)
+            }
+            Answer::AcceptsAndOperationNeverEnds => Some(OperationEnd::NeverEnds),
+            _ => None,
+        };
+        let operation = end.map(|end| {
+            let id = format!("o{}", self.operations.len() + 1);
+            let done_at = effect_at + self.rng.i64(SECOND..66 * SECOND);
+            let transient = self.rng.bool();
+            self.operations.push(OperationTruth {
+                id: id.clone(),
+                attempt,
+                done_at,
+                end,
+                transient,
+            });
+            OperationId::new(id)
+        });
+        let outcome = match answer {
+            Answer::LosesAnswerAfterEffect | Answer::LosesAnswerBeforeEffect => {
+                TriggerOutcome::Unknown {
+                    what: "no answer".to_owned(),
+                }
+            }
+            Answer::Refuses401 => refusal(RefusalKind::Authentication, after(0)),
+            Answer::Refuses429 => refusal(RefusalKind::Throttled, after(120)),
+            Answer::Refuses409 => refusal(
+                RefusalKind::Busy,
+                Then::LookThenRetryAfter(SignedDuration::from_secs(60)),
+            ),
+            Answer::Refuses400 => refusal(RefusalKind::BadRequest, Then::GiveUp),
+            Answer::Refuses403 => refusal(RefusalKind::Permission, after(45)),
+            Answer::NotConnected => refusal(RefusalKind::Unavailable, after(15)),
+            _ => TriggerOutcome::Accepted { operation },
+        };
+        self.say(|_| format!("POST of attempt {attempt}: {answer:?}"));
+        (outcome, answer_at)
+    }
+
+    fn summary(&self, job: &Job) -> JobSummary {
+        JobSummary {
+            id: job.id.clone(),
+            activity_id: job.activity_id.clone(),
+            operation: "Restore".to_owned(),
+            status: job.status(self.now),
+            started: Some(wall(job.started)),
+            ended: None,
+            entity: "web".to_owned(),
+            container: String::new(),
+        }
+    }
+
+    fn detail(&self, job: &Job) -> JobDetail {
+        let summary = self.summary(job);
+        let done = (100 * (self.now - job.started) / (job.ends - job.started)).clamp(0, 100);
+        let errors = if summary.status.is_terminal() && !job.error.is_empty() {
+            vec![JobError {
+                code: "400000".to_owned(),
+                title: job.error.to_owned(),
+                message: "said Azure".to_owned(),
+                recommendations: Vec::new(),
+            }]
+        } else {
+            Vec::new()
+        };
+        JobDetail {
+            errors,
+            progress_percent: u8::try_from(done).ok(),
+            properties: BTreeMap::new(),
+            ..JobDetail::from_list(summary, None)
+        }
+    }
+
+    fn vault_error(&mut self) -> VaultError {
+        let kind = match self.rng.u32(0..4) {
+            0 => RefusalKind::Throttled,
+            1 => RefusalKind::Permission,
+            2 => RefusalKind::VaultNotFound,
+            _ => RefusalKind::Unavailable,
+        };
+        VaultError {
+            kind,
+            error: text("SomeCode"),
+            retry_after: SignedDuration::from_secs(self.rng.i64(0..60)),
+        }
+    }
+}
+
+impl Port {
+    /// One read: there, the answer, and back.
+    async fn ask<T>(
+        &self,
+        answer: impl FnOnce(&mut World) -> Result<T, VaultError>,
+    ) -> Result<T, VaultError> {
+        self.travel().await;
+        let result = {
+            let mut world = self.world.lock();
+            if world.trouble() {
+                Err(world.vault_error())
+            } else {
+                answer(&mut world)
+            }
+        };
+        self.travel().await;
+        result
+    }
+
+    fn shown(&self, need: JobsNeed) -> Option<Listing> {
+        let world = self.world.lock();
+        let now = world.clock(self.process).boot;
+        let board = &world.processes[self.process].board;
+        let (begun, _, from) = board.complete?;
+        let fresh = match need.begun_after {
+            Some(instant) => begun.boot >= instant,
+            None => need.any_age || now - begun.boot < interval(),
+        };
+        let covers = need.any_age
+            || need
+                .since
+                .is_none_or(|since| wall(from) <= since || from == 0);
+        (fresh && covers).then(|| Listing::new(begun, board.jobs.clone()))
+    }
+}
+
+fn interval() -> SignedDuration {
+    SignedDuration::from_secs(60)
+}
+
+impl Vault for Port {
+    async fn ready(&self) -> Result<(), VaultError> {
+        let mut world = self.world.lock();
+        if world.trouble() {
+            Err(world.vault_error())
+        } else {
+            Ok(())
+        }
+    }
+
+    async fn facts(&self) -> Result<VaultFacts, VaultError> {
+        self.ask(|_| {
+            Ok(VaultFacts {
+                location: "westus".to_owned(),
+                storage_redundancy: None,
+                cross_region_restore: None,
+            })
+        })
+        .await
+    }
+
+    async fn protected_item(&self, vm: &ArmId) -> Result<Option<ProtectedItem>, VaultError> {
+        let source = vm.clone();
+        self.ask(|_| {
+            Ok(Some(ProtectedItem {
+                container: "c".to_owned(),
+                name: "i".to_owned(),
+                source,
+                protection_state: "Protected".to_owned(),
+                soft_deleted: false,
+            }))
+        })
+        .await
+    }
+
+    async fn recovery_points(&self, _: &ProtectedItem) -> Result<Vec<RecoveryPoint>, VaultError> {
+        self.ask(|_| {
+            Ok(vec![RecoveryPoint {
+                name: RecoveryPointName::new("1"),
+                object_type: String::new(),
+                time: Some(wall(0)),
+                consistency: "AppConsistent".to_owned(),
+                tiers: vec![Tier {
+                    kind: "HardenedRP".to_owned(),
+                    status: "Valid".to_owned(),
+                }],
+                soft_deleted: false,
+                expires: None,
+                managed: Some(true),
+            }])
+        })
+        .await
+    }
+
+    async fn recovery_point(
+        &self,
+        _: &ProtectedItem,
+        _: &RecoveryPointName,
+    ) -> Result<Option<RecoveryPoint>, VaultError> {
+        Ok(None)
+    }
+
+    async fn trigger(&self, trigger: &Trigger<'_>) -> TriggerOutcome {
+        self.travel().await;
+        let now = self.now();
+        let (outcome, answer_at) = {
+            let mut world = self.world.lock();
+            if !trigger.deadline.allows(now) {
+                world.say(|_| "too late for a send".to_owned());
+                return refusal(RefusalKind::TooLate, after(0));
+            }
+            world.check_send(self.process, trigger.request_id);
+            world.post(trigger)
+        };
+        let wait = answer_at - self.world.lock().now;
+        self.nap(wait).await;
+        outcome
+    }
+
+    async fn operation(
+        &self,
+        _: &ProtectedItem,
+        id: &OperationId,
+    ) -> Result<Option<Operation>, VaultError> {
+        let id = id.clone();
+        self.ask(|world| {
+            let Some(truth) = world
+                .operations
+                .iter()
+                .find(|one| one.id == id.as_str())
+                .cloned()
+            else {
+                return Ok(None);
+            };
+            let mut read = Operation {
+                id,
+                status: OperationStatus::InProgress,
+                started: None,
+                ended: None,
+                job: None,
+                error: None,
+            };
+            if world.now < truth.done_at {
+                return Ok(Some(read));
+            }
+            match truth.end {
+                OperationEnd::NeverEnds => {}
+                OperationEnd::Vanishes => return Ok(None),
+                OperationEnd::SucceedsWithoutJob => read.status = OperationStatus::Succeeded,
+                OperationEnd::Fails => {
+                    read.status = OperationStatus::Failed;
+                    read.error = Some(text(if truth.transient {
+                        "CloudInternalError"
+                    } else {
+                        "UserErrorSomething"
+                    }));
+                }
+                OperationEnd::NamesJob => {
+                    read.status = OperationStatus::Succeeded;
+                    let made = world
+                        .jobs
+                        .iter()
+                        .rev()
+                        .find(|job| job.attempt == truth.attempt);
+                    read.job = made.map(|job| job.id.clone());
+                }
+            }
+            Ok(Some(read))
+        })
+        .await
+    }
+
+    async fn jobs(&self, need: JobsNeed) -> Result<Listing, VaultError> {
+        if let Some(listing) = self.shown(need) {
+            return Ok(listing);
+        }
+        let begun = self.now();
+        let begun_ms = self.world.lock().now;
+        let process = self.process;
+        self.ask(|world| {
+            let before = world.processes[process].board.complete.map(|(_, at, _)| at);
+            // Azure may answer from any instant after the request was begun; the earliest shows the least.
+            let from = before.map_or(0, |before| {
+                let since = need.since.map_or(before, |since| {
+                    let since = since.duration_since(wall(0)).as_millis() as Ms;
+                    since.min(before)
+                });
+                (since - 15 * MINUTE).max(0)
+            });
+            let mut shown = Vec::new();
+            for job in &world.jobs {
+                if job.visible > begun_ms || job.started < from && from > 0 {
+                    continue;
+                }
+                shown.push((job.clone(), job.solid <= begun_ms));
+            }
+            shown.retain(|(_, solid)| *solid || world.rng.u32(0..100) < 70);
+            let seen: Vec<SeenJob> = shown
+                .iter()
+                .map(|(job, _)| SeenJob {
+                    job: world.summary(job),
+                    shown_by_listing_begun: begun,
+                })
+                .collect();
+            let board = &mut world.processes[process].board;
+            board
+                .jobs
+                .retain(|old| seen.iter().all(|new| new.job.id != old.job.id));
+            board.jobs.extend(seen);
+            board.complete = Some((begun, begun_ms, from));
+            Ok(Listing::new(begun, board.jobs.clone()))
+        })
+        .await
+    }
+
+    async fn job(&self, id: &JobId, budget: Budget) -> Result<Option<JobDetail>, VaultError> {
+        let id = id.clone();
+        self.ask(|world| {
+            if budget == Budget::Spare && world.chance(30) {
+                return Err(VaultError {
+                    kind: RefusalKind::Throttled,
+                    error: text(""),
+                    retry_after: SignedDuration::from_secs(10),
+                });
+            }
+            let job = world.jobs.iter().find(|job| job.id == id).cloned();
+            Ok(job.map(|job| world.detail(&job)))
+        })
+        .await
+    }
+
+    fn interval(&self) -> SignedDuration {
+        interval()
+    }
+}
+
+/// Whether a job did, or still may do, what the run wanted.
+pub fn counts(job: &Job, now: Ms) -> bool {
+    job.status(now) != JobStatus::Failed
+}
