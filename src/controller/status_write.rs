@@ -25,7 +25,7 @@ pub fn status(run: &Run, record: &Record) -> api::VmRestoreStatus {
         phase,
         finished: phase.is_finished(),
         message: text(&reasons::message(run, record)),
-        run_key: Some(run.key.to_string()),
+        run_key: record.vault.as_ref().map(|_| run.key.to_string()),
         vault_id: record.vault.as_ref().map(|vault| vault.to_string()),
         virtual_machine_name: text(run.intent.vm.name()),
         protected_item: record.item.as_ref().map(|item| api::ProtectedItem {

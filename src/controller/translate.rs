@@ -22,7 +22,10 @@ pub const RESOLVE: &str = "vmrestore.azurebackup.dev/resolve";
 /// Reads an object. `vault` is the ARM id of its vault, if the vault object is known.
 pub fn run(object: &api::VmRestore, vault: Option<ArmId>, scope: &Scope) -> Run {
     let record = record(object);
-    let stored_key = stored(object).and_then(|status| status.run_key?.parse().ok());
+    // A key counts only beside the vault that it was made with: before the first claim the vault object may not even exist.
+    let stored_key = stored(object)
+        .filter(|status| status.vault_id.is_some())
+        .and_then(|status| status.run_key?.parse().ok());
     let spec = &object.spec;
     let vault = vault
         .or_else(|| record.vault.clone())
