@@ -152,3 +152,7 @@ fn resolve(text: &str) -> Option<Resolve> {
 fn stored(object: &api::VmRestore) -> Option<api::VmRestoreStatus> {
     object.status.as_ref()?.read().ok()
 }
+
+#[cfg(test)]
+#[path = "translate_tests.rs"]
+mod tests;

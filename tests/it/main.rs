@@ -3,6 +3,7 @@
 mod admission;
 mod control_plane;
 mod emulator;
+mod identity;
 mod manifests;
 mod replay;
 mod restore;
