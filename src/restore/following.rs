@@ -214,3 +214,7 @@ pub(super) fn same_state(was: &JobDetail, is: &JobDetail) -> bool {
         && was.properties == is.properties
         && tasks(was) == tasks(is)
 }
+
+#[cfg(test)]
+#[path = "following_tests.rs"]
+mod tests;

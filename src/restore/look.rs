@@ -427,3 +427,7 @@ impl Look<'_> {
         )
     }
 }
+
+#[cfg(test)]
+#[path = "look_tests.rs"]
+mod tests;

@@ -25,4 +25,6 @@ pub mod request;
 pub mod retry;
 
 #[cfg(test)]
+mod fixtures;
+#[cfg(test)]
 mod simulation;

@@ -258,3 +258,7 @@ pub fn resolve_help(run: &Run) -> String {
         "look at the vault's restore jobs of this vm, then set the annotation vmrestore.azurebackup.dev/resolve to retry:{id} (no restore runs: try again), adopt:{id}/<job id> (that job is it) or abandon:{id} (end this run)"
     )
 }
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

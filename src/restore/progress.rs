@@ -380,3 +380,7 @@ pub(super) fn kind_of(kind: RefusalKind) -> NoteKind {
         RefusalKind::TooLate => NoteKind::WaitingForRetry,
     }
 }
+
+#[cfg(test)]
+#[path = "progress_tests.rs"]
+mod tests;

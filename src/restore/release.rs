@@ -241,3 +241,7 @@ fn is_unseen_for_a_window(claim: Claim, memory: &Memory, now: Now, limits: &Limi
         now.boot >= since + limits.adoption_window
     })
 }
+
+#[cfg(test)]
+#[path = "release_tests.rs"]
+mod tests;

@@ -198,10 +198,13 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
             } else {
                 Matching::Broken
             };
-            self.store.note_matching(found).await?;
+            self.store
+                .note_matching(found)
+                .await
+                .map_err(of_the_vault)?;
             self.memory.compared.insert(job.clone());
         }
-        self.store.matching().await
+        self.store.matching().await.map_err(of_the_vault)
     }
 
     pub(super) async fn told_job_is_free(
@@ -244,5 +247,13 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
         }
         self.trouble(stored, error, "the vault's jobs cannot be listed")
             .await
+    }
+}
+
+/// The vault's object may be gone while the run's object is there: the next pass finds out.
+fn of_the_vault(error: StoreError) -> StoreError {
+    match error {
+        StoreError::Gone => StoreError::Refused("the vault's object is gone".to_owned()),
+        StoreError::Conflict | StoreError::Lost(_) | StoreError::Refused(_) => error,
     }
 }

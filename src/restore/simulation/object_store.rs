@@ -162,7 +162,7 @@ impl RunStore for Port {
             object.mark = Mark::Standing(claim);
             if fresh {
                 world.processes[process].last_claim = Some(claim);
-                world.meddled = false;
+                world.meddled &= claim.attempt == 0;
                 world.check_claim(process, claim);
             }
             world.say(|_| format!("p{process} claims {}/{}", claim.attempt, claim.id));

@@ -1,7 +1,7 @@
 //! What goes wrong, and when: drawn from a seed, or written down by a test.
 
 use super::super::facts::JobStatus;
-use super::super::record::{AttemptState, Matching};
+use super::super::record::AttemptState;
 use super::super::record::{Claim, Mark, Note, NoteKind, Resolve};
 use super::world::{MINUTE, Ms, SECOND, World};
 
@@ -18,6 +18,8 @@ pub struct Weather {
     pub answers: Vec<Answer>,
     /// How long a job stays unlisted, if not by chance.
     pub lag: Option<Ms>,
+    /// How jobs end, and after how many minutes, if not by chance.
+    pub jobs_end: Option<(JobStatus, &'static str, i64)>,
     /// What happens to the object and the processes.
     pub events: Vec<(Ms, Event)>,
 }
@@ -76,7 +78,6 @@ pub enum Event {
     Person,
     LoseVault,
     FindVault,
-    ForgetComparison,
 }
 
 impl Weather {
@@ -88,6 +89,7 @@ impl Weather {
             ids_filled: true,
             answers: Vec::new(),
             lag: None,
+            jobs_end: None,
             events: Vec::new(),
         }
     }
@@ -125,6 +127,7 @@ impl Weather {
             ids_filled: rng.u32(0..8) > 0,
             answers: Vec::new(),
             lag: None,
+            jobs_end: None,
             events,
         }
     }
@@ -160,7 +163,6 @@ impl World {
                 });
             }
             Event::FindVault => self.vault_gone = None,
-            Event::ForgetComparison => self.matching = Matching::Assumed,
             Event::Apply => {
                 if self.object.is_none() {
                     self.create_object();

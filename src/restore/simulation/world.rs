@@ -284,13 +284,18 @@ impl World {
     fn make_job(&mut self, post: &Post) {
         let number = self.jobs.len() + 1;
         let minutes = self.rng.i64(1..25);
-        let (end, error) = match self.rng.u32(0..10) {
+        let by_chance = match self.rng.u32(0..10) {
             0..=5 => (JobStatus::Completed, ""),
             6 => (JobStatus::CompletedWithWarnings, "Warned"),
             7 => (JobStatus::Cancelled, ""),
             8 => (JobStatus::Failed, "UserErrorSomething"),
             _ => (JobStatus::Failed, "CloudInternalError"),
         };
+        let (end, error, minutes) =
+            self.weather
+                .jobs_end
+                .clone()
+                .unwrap_or((by_chance.0, by_chance.1, minutes));
         let started = self.now + self.rng.i64(0..5 * SECOND);
         let visible = self.now + post.lag;
         let flicker = if self.stormy() {

@@ -1,0 +1,268 @@
+use super::super::facts::{JobError, JobTask};
+use super::super::fixtures::*;
+use super::super::ids::{JobId, OperationId};
+use super::super::record::{AttemptState as S, Run};
+use super::*;
+
+fn operation(status: OperationStatus, job: Option<&str>, code: Option<&str>) -> Operation {
+    Operation {
+        id: OperationId::new("o"),
+        status,
+        started: None,
+        ended: None,
+        job: job.map(JobId::new),
+        error: code.map(|code| ErrorText {
+            code: code.to_owned(),
+            message: "why".to_owned(),
+        }),
+    }
+}
+
+fn an_accepted_run() -> Run {
+    claimed(vec![accepted(1, S::Accepted)])
+}
+
+#[test]
+fn each_reading_of_an_operation_has_its_state() {
+    use OperationStatus as O;
+    for (what, read, expected, ends) in [
+        (
+            "it runs",
+            Some(operation(O::InProgress, None, None)),
+            S::Accepted,
+            false,
+        ),
+        (
+            "an unknown word",
+            Some(operation(O::Other("Odd".to_owned()), None, None)),
+            S::Accepted,
+            false,
+        ),
+        (
+            "it names a job",
+            Some(operation(O::Succeeded, Some("j"), None)),
+            S::Running,
+            false,
+        ),
+        (
+            "it names a job early",
+            Some(operation(O::InProgress, Some("j"), None)),
+            S::Running,
+            false,
+        ),
+        (
+            "it failed and names a job",
+            Some(operation(O::Failed, Some("j"), None)),
+            S::Running,
+            false,
+        ),
+        (
+            "it names no job",
+            Some(operation(O::Succeeded, None, None)),
+            S::JobSought,
+            false,
+        ),
+        ("it is gone", None, S::JobSought, false),
+        (
+            "it failed for a while",
+            Some(operation(O::Failed, None, Some("CloudInternalError"))),
+            S::OperationFailed,
+            false,
+        ),
+        (
+            "it failed",
+            Some(operation(O::Failed, None, Some("UserErrorX"))),
+            S::OperationFailed,
+            true,
+        ),
+        (
+            "it was cancelled",
+            Some(operation(O::Canceled, None, None)),
+            S::OperationFailed,
+            true,
+        ),
+    ] {
+        let mut record = an_accepted_run().record;
+        let wait = operation_read(&mut record, claim(1), read.as_ref(), 1, at(5));
+        assert_eq!(record.attempts[0].state, expected, "{what}");
+        assert_eq!(record.end.is_some(), ends, "{what}");
+        let decided = expected != S::Accepted && expected != S::OperationFailed;
+        assert!(!decided || wait.is_zero(), "{what}: goes on at once");
+        assert!(
+            decided || ends || wait.is_positive(),
+            "{what}: waits before the next read"
+        );
+    }
+}
+
+#[test]
+fn an_operation_read_under_another_claim_is_dropped() {
+    let mut record = an_accepted_run().record;
+    let other = Claim {
+        attempt: 1,
+        id: claim_id(99),
+    };
+    operation_read(&mut record, other, None, 1, at(5));
+    assert_eq!(record.attempts[0].state, S::Accepted);
+}
+
+fn detail(status: JobStatus, percent: u8, code: &str) -> JobDetail {
+    let errors = (!code.is_empty()).then(|| JobError {
+        code: "1".to_owned(),
+        title: code.to_owned(),
+        message: "why".to_owned(),
+        recommendations: vec!["do this".to_owned()],
+    });
+    JobDetail {
+        progress_percent: Some(percent),
+        errors: errors.into_iter().collect(),
+        ..JobDetail::from_list(job(1, "j", status, 0).job, None)
+    }
+}
+
+fn a_running_record(state: S) -> Record {
+    claimed(vec![with_job(accepted(1, state), "j")]).record
+}
+
+#[test]
+fn each_reading_of_a_job_has_its_end() {
+    use JobStatus as J;
+    let failed = || Some(End::Failed(Failure::JobFailed));
+    for (what, read, state, end) in [
+        ("runs", detail(J::InProgress, 5, ""), S::Running, None),
+        (
+            "is being cancelled",
+            detail(J::Cancelling, 5, ""),
+            S::Running,
+            None,
+        ),
+        (
+            "an unknown word",
+            detail(J::Other("Odd".to_owned()), 5, ""),
+            S::Running,
+            None,
+        ),
+        (
+            "completed",
+            detail(J::Completed, 100, ""),
+            S::Ended,
+            Some(End::Succeeded),
+        ),
+        (
+            "warned",
+            detail(J::CompletedWithWarnings, 100, "X"),
+            S::Ended,
+            Some(End::PartiallySucceeded),
+        ),
+        (
+            "was cancelled",
+            detail(J::Cancelled, 5, ""),
+            S::Ended,
+            Some(End::Cancelled),
+        ),
+        (
+            "failed",
+            detail(J::Failed, 5, "UserErrorX"),
+            S::JobFailed,
+            failed(),
+        ),
+        (
+            "failed without a code",
+            detail(J::Failed, 5, ""),
+            S::JobFailed,
+            failed(),
+        ),
+        (
+            "failed for a while",
+            detail(J::Failed, 5, "CloudInternalError"),
+            S::JobFailed,
+            None,
+        ),
+    ] {
+        let mut record = a_running_record(S::Running);
+        job_read(&mut record, read, at(5));
+        assert_eq!(record.attempts[0].state, state, "{what}");
+        assert_eq!(record.end, end, "{what}");
+        assert_eq!(record.completion_time.is_some(), end.is_some(), "{what}");
+    }
+}
+
+#[test]
+fn azures_advice_stands_in_the_message_of_a_failure() {
+    let mut record = a_running_record(S::Running);
+    job_read(
+        &mut record,
+        detail(JobStatus::Failed, 5, "UserErrorX"),
+        at(5),
+    );
+    assert_eq!(record.note.message, "job j failed: UserErrorX: why do this");
+}
+
+#[test]
+fn a_job_that_a_person_named_is_followed_by_no_attempt() {
+    let mut record = a_running_record(S::Adopted);
+    job_read(
+        &mut record,
+        detail(JobStatus::Failed, 5, "CloudInternalError"),
+        at(5),
+    );
+    assert_eq!(record.end, Some(End::Failed(Failure::JobFailed)));
+    assert_eq!(
+        record.attempts[0].state,
+        S::Adopted,
+        "and its claim is kept"
+    );
+}
+
+#[test]
+fn progress_never_goes_backwards() {
+    let mut record = a_running_record(S::Running);
+    job_read(&mut record, detail(JobStatus::InProgress, 40, ""), at(5));
+    job_read(&mut record, detail(JobStatus::InProgress, 10, ""), at(6));
+    assert_eq!(record.job.unwrap().progress_percent, Some(40));
+}
+
+/// Whether a second reading of a running job is worth a write.
+fn is_written(change: impl FnOnce(&mut JobDetail)) -> bool {
+    let mut old = a_running_record(S::Running);
+    job_read(&mut old, detail(JobStatus::InProgress, 40, ""), at(5));
+    let mut read = detail(JobStatus::InProgress, 40, "");
+    change(&mut read);
+    let mut new = old.clone();
+    job_read(&mut new, read, at(6));
+    worth_writing(&old, &new) != old
+}
+
+#[test]
+fn states_are_written_at_once_and_progress_in_steps_of_twenty() {
+    assert!(!is_written(|_| ()));
+    assert!(!is_written(|job| job.progress_percent = Some(59)));
+    assert!(is_written(|job| job.progress_percent = Some(60)));
+    assert!(
+        !is_written(|job| job.duration = Some(mins(9))),
+        "times never alone"
+    );
+    assert!(
+        !is_written(|job| job.estimated_remaining = Some(mins(9))),
+        "times never alone"
+    );
+    assert!(is_written(|job| job.summary.status = JobStatus::Cancelling));
+    assert!(is_written(|job| job.tasks.push(JobTask {
+        name: "t".to_owned(),
+        status: "InProgress".to_owned(),
+        progress_percent: None,
+        details: String::new(),
+    })));
+    assert!(is_written(|job| drop(
+        job.properties.insert("k".to_owned(), "v".to_owned())
+    )));
+}
+
+#[test]
+fn why_a_deletion_waits_is_written_also_when_the_job_did_not_move() {
+    let mut old = a_running_record(S::Running);
+    job_read(&mut old, detail(JobStatus::Completed, 100, ""), at(5));
+    let mut new = old.clone();
+    super::super::progress::deletion_waits(&mut new, true, "it waits".to_owned());
+    assert_eq!(worth_writing(&old, &new).note.message, "it waits");
+}

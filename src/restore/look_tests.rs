@@ -1,0 +1,401 @@
+use super::super::facts::{ErrorText, JobStatus as J, SeenJob};
+use super::super::fixtures::*;
+use super::super::ids::{ClaimId, JobId};
+use super::super::record::AttemptState as S;
+use super::*;
+
+const SECOND: i64 = 60;
+const WINDOW_OVER: i64 = 15 * 60;
+
+fn decide(scene: &Scene) -> Decision {
+    after_look(&scene.look())
+}
+
+fn nothing_listed(attempts: Vec<Attempt>, second: i64) -> Decision {
+    decide(&scene(claimed(attempts), second, vec![]))
+}
+
+fn failed(number: u8, job: &str, code: &str) -> Attempt {
+    Attempt {
+        error: Some(ErrorText {
+            code: code.to_owned(),
+            message: "it failed".to_owned(),
+        }),
+        ..with_job(accepted(number, S::JobFailed), job)
+    }
+}
+
+const TRANSIENT: &str = "CloudInternalError";
+
+fn says(mut run: Run, word: fn(ClaimId) -> Resolve) -> Run {
+    let number = run.record.attempts.last().unwrap().number;
+    run.resolve = Some(word(claim(number).id));
+    run
+}
+
+fn is_block(decision: &Decision) -> bool {
+    matches!(decision, Decision::Block(_))
+}
+
+fn adopts(decision: &Decision, expected: u8, id: &str) -> bool {
+    matches!(decision, Decision::Adopt { attempt, job, .. } if *attempt == expected && job.id.as_str() == id)
+}
+
+#[test]
+fn a_new_run_claims_the_first_attempt_and_a_run_without_a_point_chooses_it_first() {
+    assert_eq!(decide(&scene(a_run(), SECOND, vec![])), Decision::Claim(1));
+
+    let mut run = a_run();
+    run.record.point = None;
+    assert_eq!(decide(&scene(run, SECOND, vec![])), Decision::SelectFirst);
+}
+
+#[test]
+fn what_stops_a_run_that_would_claim() {
+    let stopped = |change: fn(&mut Run)| {
+        let mut run = a_run();
+        change(&mut run);
+        decide(&scene(run, SECOND, vec![]))
+    };
+    let end = |failure| move |decision: &Decision| matches!(decision, Decision::End(End::Failed(f), _) if *f == failure);
+
+    let abandoned = stopped(|run| run.resolve = Some(Resolve::Abandon(claim_id(77))));
+    assert!(
+        end(Failure::Abandoned)(&abandoned),
+        "any abandon value: {abandoned:?}"
+    );
+    let late = stopped(|run| run.control.start_by = Some(wall(SECOND)));
+    assert!(end(Failure::StartByPassed)(&late), "{late:?}");
+    assert_eq!(
+        stopped(|run| run.control.start_by = Some(wall(SECOND + 1))),
+        Decision::Claim(1)
+    );
+    assert_eq!(stopped(|run| run.deleting = true), Decision::LetGo);
+}
+
+#[test]
+fn an_open_claim_waits_for_a_listing_begun_after_its_window() {
+    for state in [S::Claimed, S::Unknown, S::JobSought, S::Accepted] {
+        let decision = nothing_listed(vec![attempt(1, state)], WINDOW_OVER - 1);
+        assert_eq!(
+            decision,
+            Decision::Wait(SignedDuration::from_secs(1)),
+            "{state:?}"
+        );
+    }
+    assert_eq!(
+        nothing_listed(vec![attempt(1, S::Unknown)], WINDOW_OVER),
+        Decision::Claim(2)
+    );
+
+    let mut late_answer = scene(
+        claimed(vec![attempt(1, S::Unknown)]),
+        WINDOW_OVER - 1,
+        vec![],
+    );
+    late_answer.now = at(WINDOW_OVER + 60);
+    assert_eq!(
+        decide(&late_answer),
+        Decision::Wait(SignedDuration::ZERO),
+        "it was begun too early"
+    );
+
+    let mut restarted = scene(claimed(vec![attempt(1, S::Unknown)]), WINDOW_OVER, vec![]);
+    restarted.memory = Memory::default();
+    assert_eq!(
+        decide(&restarted),
+        Decision::Wait(mins(15)),
+        "another process counts its own window"
+    );
+}
+
+#[test]
+fn after_the_window_only_what_a_second_restore_cannot_harm_goes_on() {
+    let over = |attempts| nothing_listed(attempts, WINDOW_OVER);
+    assert!(is_block(&over(vec![accepted(1, S::JobSought)])), "a 2xx");
+    assert!(is_block(&over(vec![accepted(1, S::Accepted)])), "a 2xx");
+    assert!(
+        is_block(&over(vec![attempt(3, S::Unknown)])),
+        "attempts used up"
+    );
+
+    let mut broken = scene(claimed(vec![attempt(1, S::Unknown)]), WINDOW_OVER, vec![]);
+    broken.matching = Matching::Broken;
+    assert!(is_block(&decide(&broken)), "not found is no evidence");
+    broken.run.deleting = true;
+    assert!(is_block(&decide(&broken)), "nor for a deletion");
+
+    let mut deleted = scene(claimed(vec![attempt(1, S::Unknown)]), WINDOW_OVER, vec![]);
+    deleted.run.deleting = true;
+    assert_eq!(decide(&deleted), Decision::LetGo);
+    deleted.run = claimed(vec![accepted(1, S::JobSought)]);
+    deleted.run.deleting = true;
+    assert!(is_block(&decide(&deleted)), "a deletion waits for a person");
+}
+
+#[test]
+fn start_by_and_the_retry_limit_never_cut_the_window_short() {
+    let mut run = claimed(vec![attempt(1, S::Unknown)]);
+    run.control.start_by = Some(wall(0));
+    run.control.retry_limit = 0;
+    assert!(matches!(
+        decide(&scene(run.clone(), SECOND, vec![])),
+        Decision::Wait(_)
+    ));
+    run.control.retry_limit = 1;
+    let over = decide(&scene(run, WINDOW_OVER, vec![]));
+    assert!(
+        matches!(over, Decision::End(End::Failed(Failure::StartByPassed), _)),
+        "{over:?}"
+    );
+}
+
+#[test]
+fn a_job_of_the_claim_or_of_a_higher_attempt_decides_at_once_and_a_lower_one_after_the_window() {
+    let open = |number| claimed(vec![attempt(number, S::Unknown)]);
+    for status in [
+        J::InProgress,
+        J::Completed,
+        J::CompletedWithWarnings,
+        J::Cancelled,
+        J::Cancelling,
+    ] {
+        let alive = || vec![job(2, "j", status.clone(), SECOND)];
+        assert!(
+            adopts(&decide(&scene(open(2), SECOND, alive())), 2, "j"),
+            "{status:?}"
+        );
+        assert!(
+            adopts(&decide(&scene(open(1), SECOND, alive())), 2, "j"),
+            "{status:?}"
+        );
+        assert!(
+            matches!(decide(&scene(open(3), SECOND, alive())), Decision::Wait(_)),
+            "{status:?}"
+        );
+        assert!(
+            adopts(&decide(&scene(open(3), WINDOW_OVER, alive())), 2, "j"),
+            "{status:?}"
+        );
+    }
+    let lower = vec![job(2, "j", J::Failed, SECOND)];
+    assert!(matches!(
+        decide(&scene(open(3), SECOND, lower.clone())),
+        Decision::Wait(_)
+    ));
+    let mut run = open(3);
+    run.control.retry_limit = 9;
+    assert_eq!(
+        decide(&scene(
+            run,
+            WINDOW_OVER,
+            vec![job(2, "j", J::Failed, WINDOW_OVER)]
+        )),
+        Decision::Claim(4)
+    );
+}
+
+#[test]
+fn a_placeholder_is_decided_by_no_job_before_its_window_and_by_no_failed_one_while_broken() {
+    let placeholder = || claimed(vec![attempt(0, S::Claimed)]);
+    for status in [J::InProgress, J::Failed] {
+        let early = decide(&scene(
+            placeholder(),
+            SECOND,
+            vec![job(1, "j", status, SECOND)],
+        ));
+        assert!(matches!(early, Decision::Wait(_)), "{early:?}");
+    }
+    let failed = || vec![job(1, "j", J::Failed, WINDOW_OVER)];
+    assert!(adopts(
+        &decide(&scene(placeholder(), WINDOW_OVER, failed())),
+        1,
+        "j"
+    ));
+
+    let mut broken = scene(placeholder(), WINDOW_OVER, failed());
+    broken.matching = Matching::Broken;
+    assert!(is_block(&decide(&broken)));
+    broken.run = says(claimed(vec![attempt(0, S::Blocked)]), Resolve::Retry);
+    assert_eq!(
+        decide(&broken),
+        Decision::Claim(2),
+        "a person's word counts"
+    );
+}
+
+#[test]
+fn a_409_is_taken_for_a_no_only_when_no_job_of_the_run_is_listed() {
+    let conflict = || claimed(vec![attempt(1, S::Unknown), attempt(2, S::Conflict)]);
+    assert_eq!(
+        decide(&scene(conflict(), SECOND, vec![])),
+        Decision::NotStarted
+    );
+    let own = vec![job(2, "j", J::InProgress, SECOND)];
+    assert!(adopts(&decide(&scene(conflict(), SECOND, own)), 2, "j"));
+    let older = vec![job(1, "j", J::InProgress, SECOND)];
+    assert!(matches!(
+        decide(&scene(conflict(), SECOND, older)),
+        Decision::Wait(_)
+    ));
+}
+
+#[test]
+fn what_provably_did_not_start_keeps_its_number() {
+    assert_eq!(
+        nothing_listed(vec![attempt(2, S::NotStarted)], SECOND),
+        Decision::Claim(2)
+    );
+    let mut failed = accepted(1, S::OperationFailed);
+    failed.error = Some(ErrorText {
+        code: TRANSIENT.to_owned(),
+        message: String::new(),
+    });
+    assert_eq!(
+        nothing_listed(vec![failed.clone()], SECOND),
+        Decision::Claim(2)
+    );
+    failed.error = None;
+    assert!(matches!(
+        nothing_listed(vec![failed], SECOND),
+        Decision::End(End::Failed(Failure::OperationFailed), _)
+    ));
+}
+
+#[test]
+fn a_transient_failure_is_followed_by_another_attempt_once_its_job_stays_visible() {
+    let look = |code, second, shown, limit| {
+        let mut run = claimed(vec![failed(1, "j", code)]);
+        run.control.retry_limit = limit;
+        decide(&scene(run, second, vec![job(1, "j", J::Failed, shown)]))
+    };
+    assert_eq!(
+        look(TRANSIENT, 200, 200, 2),
+        Decision::Wait(SignedDuration::from_secs(100))
+    );
+    assert_eq!(look(TRANSIENT, 300, 300, 2), Decision::Claim(2));
+    assert!(
+        matches!(look(TRANSIENT, 400, 299, 2), Decision::Wait(wait) if wait >= SignedDuration::from_secs(30)),
+        "no hot loop"
+    );
+    assert!(matches!(
+        look(TRANSIENT, 300, 300, 0),
+        Decision::End(End::Failed(Failure::JobFailed), _)
+    ));
+    assert!(matches!(
+        look("UserErrorX", 300, 300, 2),
+        Decision::End(End::Failed(Failure::JobFailed), _)
+    ));
+}
+
+#[test]
+fn no_attempt_follows_a_job_that_is_known_only_by_its_id() {
+    let attempts = || vec![failed(1, "j", TRANSIENT)];
+    assert!(
+        matches!(nothing_listed(attempts(), SECOND), Decision::Wait(_)),
+        "it may be listed late"
+    );
+    let over = nothing_listed(attempts(), WINDOW_OVER);
+    assert!(
+        matches!(over, Decision::End(End::Failed(Failure::JobFailed), _)),
+        "{over:?}"
+    );
+}
+
+#[test]
+fn a_not_found_of_before_counts_no_more_while_broken() {
+    let attempts = vec![attempt(1, S::NotFound), attempt(2, S::NotStarted)];
+    let mut look = scene(claimed(attempts), SECOND, vec![]);
+    assert_eq!(decide(&look), Decision::Claim(2));
+    look.matching = Matching::Broken;
+    assert!(is_block(&decide(&look)));
+}
+
+#[test]
+fn a_person_decides_a_blocked_run_at_once() {
+    let blocked = |word: fn(ClaimId) -> Resolve| says(claimed(vec![accepted(1, S::Blocked)]), word);
+    assert_eq!(
+        decide(&scene(blocked(Resolve::Retry), SECOND, vec![])),
+        Decision::Claim(2)
+    );
+
+    let mut late = blocked(Resolve::Retry);
+    late.control.start_by = Some(wall(0));
+    assert!(
+        is_block(&decide(&scene(late, WINDOW_OVER, vec![]))),
+        "it stays blocked"
+    );
+
+    let mut deleted = blocked(Resolve::Retry);
+    deleted.deleting = true;
+    assert!(
+        is_block(&decide(&scene(deleted, WINDOW_OVER, vec![]))),
+        "a 2xx was recorded"
+    );
+
+    let last = says(claimed(vec![accepted(16, S::Blocked)]), Resolve::Retry);
+    assert!(
+        is_block(&decide(&scene(last, WINDOW_OVER, vec![]))),
+        "all sixteen are used up"
+    );
+
+    let adopt: fn(ClaimId) -> Resolve = |id| Resolve::Adopt(id, JobId::new("other"));
+    let mut other = job(1, "other", J::InProgress, SECOND);
+    other.job.activity_id = String::new();
+    let mut look = scene(blocked(adopt), SECOND, vec![other]);
+    assert!(
+        matches!(decide(&look), Decision::Wait(_)),
+        "it belongs to another run"
+    );
+    look.told_job_is_free = true;
+    assert!(matches!(decide(&look), Decision::AdoptAsTold(job) if job.id.as_str() == "other"));
+}
+
+#[test]
+fn a_job_that_shows_up_outranks_what_a_person_says() {
+    let run = says(claimed(vec![accepted(1, S::Blocked)]), Resolve::Retry);
+    let listed = vec![job(1, "j", J::InProgress, SECOND)];
+    assert!(adopts(&decide(&scene(run, SECOND, listed)), 1, "j"));
+}
+
+#[test]
+fn two_jobs_with_one_id_follow_the_oldest_and_are_never_followed_by_a_trigger() {
+    let mut younger = job(1, "a", J::InProgress, 600);
+    younger.job.started = Some(wall(9));
+    let both = |status| vec![younger.clone(), job(1, "b", status, 600)];
+    let adopted = decide(&scene(
+        claimed(vec![attempt(1, S::Unknown)]),
+        600,
+        both(J::InProgress),
+    ));
+    assert!(
+        matches!(adopted, Decision::Adopt { duplicate: true, ref job, .. } if job.id.as_str() == "b"),
+        "{adopted:?}"
+    );
+
+    let run = claimed(vec![failed(1, "b", TRANSIENT)]);
+    let over = decide(&scene(run, 600, both(J::Failed)));
+    assert!(
+        matches!(over, Decision::End(End::Failed(Failure::JobFailed), _)),
+        "{over:?}"
+    );
+}
+
+#[test]
+fn the_next_number_is_above_annotation_status_and_list() {
+    let number = |attempts: Vec<Attempt>, jobs: Vec<SeenJob>| {
+        scene(claimed(attempts), SECOND, jobs).look().next_number()
+    };
+    assert_eq!(number(vec![], vec![]), 1);
+    assert_eq!(number(vec![attempt(2, S::Unknown)], vec![]), 3);
+    assert_eq!(
+        number(
+            vec![attempt(2, S::Unknown)],
+            vec![job(5, "j", J::Failed, 0)]
+        ),
+        6
+    );
+    let mut higher_claim = claimed(vec![attempt(2, S::Unknown)]);
+    higher_claim.mark = Mark::Standing(claim(7));
+    assert_eq!(scene(higher_claim, SECOND, vec![]).look().next_number(), 8);
+}

@@ -1,0 +1,311 @@
+use super::super::facts::JobStatus;
+use super::super::fixtures::*;
+use super::super::ids::{ArmId, JobId, OperationId};
+use super::super::record::{AttemptState as S, Control, Phase};
+use super::*;
+
+fn step(run: &Run) -> Step {
+    next(run, &Memory::default(), at(60))
+}
+
+fn a_new_run() -> Run {
+    let mut run = a_run();
+    run.record.point = None;
+    run
+}
+
+fn ended(mut run: Run, end: End) -> Run {
+    run.record.end = Some(end);
+    run.record.phase = Phase::Failed;
+    run
+}
+
+fn deleting(mut run: Run) -> Run {
+    run.deleting = true;
+    run
+}
+
+fn abandoned_by_a_person(mut run: Run, number: u8) -> Run {
+    run.resolve = Some(Resolve::Abandon(claim(number).id));
+    run
+}
+
+#[test]
+fn each_state_of_a_standing_claim_has_its_step() {
+    let look = || Step::Azure(Act::Look);
+    let with_operation = accepted(1, S::Accepted);
+    for (what, attempt, expected) in [
+        (
+            "nothing recorded but the claim",
+            attempt(1, S::Claimed),
+            look(),
+        ),
+        ("refused", attempt(1, S::NotStarted), look()),
+        ("refused by a 409", attempt(1, S::Conflict), look()),
+        ("answer lost", attempt(1, S::Unknown), look()),
+        (
+            "accepted",
+            with_operation,
+            Step::Azure(Act::ReadOperation(OperationId::new("o"))),
+        ),
+        ("operation gone", accepted(1, S::JobSought), look()),
+        ("operation failed", accepted(1, S::OperationFailed), look()),
+        (
+            "job runs",
+            with_job(accepted(1, S::Running), "j"),
+            Step::Azure(Act::Follow(JobId::new("j"))),
+        ),
+        (
+            "job named by a person",
+            with_job(attempt(1, S::Adopted), "j"),
+            Step::Azure(Act::Follow(JobId::new("j"))),
+        ),
+        (
+            "job failed",
+            with_job(accepted(1, S::JobFailed), "j"),
+            look(),
+        ),
+        ("nothing found", attempt(1, S::NotFound), look()),
+        ("blocked", attempt(1, S::Blocked), look()),
+    ] {
+        assert_eq!(step(&claimed(vec![attempt])), expected, "{what}");
+    }
+}
+
+#[test]
+fn a_mark_that_cannot_be_trusted_is_mended_before_anything_else() {
+    for deleting in [false, true] {
+        let mut run = ended(a_run(), End::Succeeded);
+        run.deleting = deleting;
+        run.record.unreadable = Some("garbled".to_owned());
+
+        run.mark = Mark::Unreadable;
+        assert_eq!(step(&run), Step::PlacePlaceholder);
+        run.mark = Mark::WithoutFinalizer(claim(1));
+        assert_eq!(step(&run), Step::RestoreFinalizer(claim(1)));
+    }
+}
+
+#[test]
+fn nothing_is_sent_for_a_status_that_cannot_be_understood() {
+    let mut run = claimed(vec![attempt(1, S::NotStarted)]);
+    run.record.unreadable = Some("garbled".to_owned());
+
+    assert_eq!(step(&run), Step::SayUnreadable);
+    assert_eq!(
+        step(&abandoned_by_a_person(run.clone(), 1)),
+        Step::SayUnreadable
+    );
+    assert_eq!(step(&deleting(abandoned_by_a_person(run, 1))), Step::LetGo);
+}
+
+#[test]
+fn an_end_counts_only_under_its_own_claim() {
+    let end = || End::Failed(Failure::JobFailed);
+    assert_eq!(step(&ended(a_run(), end())), Step::Rest);
+
+    let own = ended(
+        claimed(vec![with_job(accepted(1, S::JobFailed), "j")]),
+        end(),
+    );
+    assert_eq!(step(&own), Step::Azure(Act::Look), "only waits to let go");
+
+    let mut other = own;
+    other.mark = Mark::Standing(Claim {
+        attempt: 1,
+        id: claim_id(99),
+    });
+    assert_eq!(
+        step(&other),
+        Step::Azure(Act::Look),
+        "the claim is undecided"
+    );
+    other.record.start_time = Some(wall(-100 * 3600));
+    assert_eq!(
+        step(&other),
+        Step::Azure(Act::Look),
+        "timeouts.run never cuts that short"
+    );
+}
+
+#[test]
+fn what_provably_did_not_start_lets_go_once_it_is_over() {
+    for state in [S::NotStarted, S::OperationFailed, S::Abandoned] {
+        let run = claimed(vec![attempt(1, state)]);
+        assert_eq!(
+            step(&run),
+            Step::Azure(Act::Look),
+            "{state:?}: the next claim follows"
+        );
+        assert_eq!(step(&deleting(run.clone())), Step::LetGo, "{state:?}");
+        assert_eq!(
+            step(&ended(run, End::Failed(Failure::RestoreRefused))),
+            Step::LetGo,
+            "{state:?}"
+        );
+    }
+}
+
+#[test]
+fn a_deletion_never_cuts_an_open_outcome_short() {
+    for state in [
+        S::Claimed,
+        S::Conflict,
+        S::Unknown,
+        S::JobSought,
+        S::Blocked,
+    ] {
+        assert_eq!(
+            step(&deleting(claimed(vec![attempt(1, state)]))),
+            Step::Azure(Act::Look),
+            "{state:?}"
+        );
+    }
+    assert_eq!(
+        step(&deleting(a_run())),
+        Step::Rest,
+        "nothing was ever claimed"
+    );
+}
+
+#[test]
+fn abandon_ends_a_blocked_run_and_frees_a_deletion_that_waits() {
+    let blocked = abandoned_by_a_person(claimed(vec![accepted(1, S::Blocked)]), 1);
+    assert!(matches!(
+        step(&blocked),
+        Step::End(End::Failed(Failure::Abandoned), _)
+    ));
+
+    let other = abandoned_by_a_person(claimed(vec![accepted(1, S::Blocked)]), 2);
+    assert_eq!(step(&other), Step::Azure(Act::Look), "another claim id");
+
+    for state in [S::Running, S::Adopted, S::Ended, S::JobFailed, S::NotFound] {
+        let run = abandoned_by_a_person(claimed(vec![with_job(accepted(1, state), "j")]), 1);
+        assert_ne!(step(&run), Step::LetGo, "{state:?}, not deleted");
+        assert_eq!(step(&deleting(run)), Step::LetGo, "{state:?}");
+    }
+    for state in [
+        S::Claimed,
+        S::Unknown,
+        S::JobSought,
+        S::Conflict,
+        S::Accepted,
+    ] {
+        let run = deleting(abandoned_by_a_person(claimed(vec![accepted(1, state)]), 1));
+        assert_ne!(step(&run), Step::LetGo, "{state:?} is not blocked yet");
+    }
+}
+
+#[test]
+fn a_claim_that_was_removed_while_its_outcome_is_open_gets_a_placeholder() {
+    for state in [
+        S::Claimed,
+        S::Conflict,
+        S::Unknown,
+        S::Accepted,
+        S::JobSought,
+        S::Blocked,
+    ] {
+        let mut run = claimed(vec![accepted(1, state)]);
+        run.mark = Mark::None;
+        assert_eq!(step(&run), Step::PlacePlaceholder, "{state:?}");
+        assert_eq!(
+            step(&deleting(run)),
+            Step::Rest,
+            "{state:?}: nothing can hold it back"
+        );
+    }
+}
+
+#[test]
+fn a_run_that_may_not_claim_any_more_chooses_no_point() {
+    assert_eq!(step(&a_new_run()), Step::Azure(Act::Select));
+
+    let mut late = a_new_run();
+    late.control.start_by = Some(wall(60));
+    assert_eq!(step(&late), Step::Azure(Act::Look));
+    late.control.start_by = Some(wall(61));
+    assert_eq!(step(&late), Step::Azure(Act::Select));
+
+    assert_eq!(
+        step(&abandoned_by_a_person(a_new_run(), 9)),
+        Step::Azure(Act::Look)
+    );
+}
+
+#[test]
+fn another_vault_stops_everything_but_the_end() {
+    let mut run = claimed(vec![attempt(1, S::Unknown)]);
+    run.record.vault = Some(ArmId::new("another"));
+    assert_eq!(step(&run), Step::SayVaultChanged);
+    assert_eq!(step(&deleting(run.clone())), Step::SayVaultChanged);
+    run.mark = Mark::None;
+    assert_eq!(step(&ended(run, End::Succeeded)), Step::Rest);
+}
+
+#[test]
+fn the_run_timeout_waits_for_open_outcomes_only() {
+    let late = |attempts: Vec<Attempt>| {
+        let mut run = claimed(attempts);
+        run.control = Control {
+            run_timeout: mins(1),
+            ..run.control
+        };
+        step(&run)
+    };
+    assert!(matches!(
+        late(vec![]),
+        Step::End(End::Failed(Failure::RunTimedOut), _)
+    ));
+    let running = late(vec![with_job(accepted(1, S::Running), "j7")]);
+    assert!(
+        matches!(running, Step::End(_, ref why) if why.contains("job j7 goes on")),
+        "{running:?}"
+    );
+    for state in [
+        S::Claimed,
+        S::Conflict,
+        S::Unknown,
+        S::Accepted,
+        S::JobSought,
+        S::Blocked,
+    ] {
+        let open = late(vec![accepted(1, state)]);
+        assert!(matches!(open, Step::Azure(_)), "{state:?}: {open:?}");
+    }
+}
+
+#[test]
+fn a_wait_holds_until_it_is_over_or_a_person_speaks() {
+    let mut memory = Memory::default();
+    memory.wait(at(60), mins(1));
+    let mut run = claimed(vec![attempt(1, S::Blocked)]);
+    assert_eq!(
+        next(&run, &memory, at(90)),
+        Step::Wait(SignedDuration::from_secs(30))
+    );
+    assert_eq!(next(&run, &memory, at(120)), Step::Azure(Act::Look));
+
+    run.resolve = Some(Resolve::Retry(claim(1).id));
+    assert_eq!(next(&run, &memory, at(90)), Step::Azure(Act::Look));
+    memory.heeded.clone_from(&run.resolve);
+    assert!(
+        matches!(next(&run, &memory, at(90)), Step::Wait(_)),
+        "only once"
+    );
+}
+
+#[test]
+fn a_word_counts_only_while_blocked_on_that_claim() {
+    let word = |state, id| {
+        let mut run = claimed(vec![attempt(1, state)]);
+        run.resolve = Some(Resolve::Retry(claim_id(id)));
+        resolution(&run).is_some()
+    };
+    assert!(word(S::Blocked, 1));
+    assert!(!word(S::Blocked, 2));
+    for state in S::ALL.into_iter().filter(|state| *state != S::Blocked) {
+        assert!(!word(state, 1), "{state:?}");
+    }
+    let _ = JobStatus::Failed;
+}

@@ -1,0 +1,242 @@
+use super::super::facts::{JobStatus as J, Refusal, RefusalKind as Kind};
+use super::super::fixtures::*;
+use super::super::ids::OperationId;
+use super::super::record::{Attempt, AttemptState as S};
+use super::*;
+
+fn refused(kind: Kind, then: Then) -> TriggerOutcome {
+    TriggerOutcome::NotStarted(Refusal {
+        kind,
+        error: ErrorText {
+            code: "Code".to_owned(),
+            message: "why".to_owned(),
+        },
+        then,
+    })
+}
+
+fn minute() -> SignedDuration {
+    mins(1)
+}
+
+fn accepted_answer() -> TriggerOutcome {
+    TriggerOutcome::Accepted {
+        operation: Some(OperationId::new("o")),
+    }
+}
+
+fn lost() -> TriggerOutcome {
+    TriggerOutcome::Unknown {
+        what: "no answer".to_owned(),
+    }
+}
+
+/// What an answer makes of a record that holds these attempts, under the claim of attempt 1.
+fn answered(attempts: Vec<Attempt>, outcome: &TriggerOutcome) -> (Record, SignedDuration) {
+    let mut record = claimed(attempts).record;
+    let wait = triggered(&mut record, key(), claim(1), wall(0), outcome, at(5));
+    (record, wait)
+}
+
+fn state(record: &Record) -> S {
+    record.of_claim(claim(1)).unwrap().state
+}
+
+#[test]
+fn each_answer_to_a_trigger_has_its_state() {
+    let nameless = TriggerOutcome::Accepted { operation: None };
+    for (what, outcome, expected, phase, waits) in [
+        ("2xx", accepted_answer(), S::Accepted, Phase::Accepted, 3),
+        (
+            "2xx without an operation",
+            nameless,
+            S::JobSought,
+            Phase::Accepted,
+            3,
+        ),
+        ("no answer", lost(), S::Unknown, Phase::Triggering, 0),
+        (
+            "401",
+            refused(Kind::Authentication, Then::RetryAfter(minute())),
+            S::NotStarted,
+            Phase::Pending,
+            60,
+        ),
+        (
+            "409",
+            refused(Kind::Busy, Then::LookThenRetryAfter(minute())),
+            S::Conflict,
+            Phase::Pending,
+            60,
+        ),
+        (
+            "400",
+            refused(Kind::BadRequest, Then::GiveUp),
+            S::NotStarted,
+            Phase::Failed,
+            0,
+        ),
+    ] {
+        let (record, wait) = answered(vec![], &outcome);
+        assert_eq!(state(&record), expected, "{what}");
+        assert_eq!(record.phase, phase, "{what}");
+        assert_eq!(wait, SignedDuration::from_secs(waits), "{what}");
+    }
+    let (record, _) = answered(vec![], &refused(Kind::BadRequest, Then::GiveUp));
+    assert_eq!(record.end, Some(End::Failed(Failure::RestoreRefused)));
+}
+
+#[test]
+fn an_answer_under_a_new_claim_settles_the_older_attempts() {
+    let mut record = claimed(vec![attempt(1, S::Unknown), accepted(2, S::Blocked)]).record;
+    triggered(&mut record, key(), claim(3), wall(0), &lost(), at(5));
+    let states: Vec<_> = record.attempts.iter().map(|one| one.state).collect();
+    assert_eq!(states, [S::NotFound, S::Abandoned, S::Unknown]);
+}
+
+#[test]
+fn a_late_no_changes_nothing_that_was_decided_meanwhile() {
+    let no = refused(Kind::BadRequest, Then::GiveUp);
+    for decided in [
+        S::Blocked,
+        S::Abandoned,
+        S::NotFound,
+        S::Running,
+        S::Ended,
+        S::JobFailed,
+        S::Accepted,
+    ] {
+        for answer in [&no, &lost()] {
+            let (record, _) = answered(vec![with_job(attempt(1, decided), "j")], answer);
+            assert_eq!(state(&record), decided, "{decided:?} {}", answer.label());
+            assert_eq!(record.end, None);
+        }
+    }
+}
+
+#[test]
+fn a_late_yes_is_recorded_and_loses_no_job() {
+    let (record, _) = answered(
+        vec![with_job(attempt(1, S::Running), "j")],
+        &accepted_answer(),
+    );
+    let own = record.of_claim(claim(1)).unwrap();
+    assert_eq!((own.state, own.accepted), (S::Running, true));
+    assert_eq!(own.operation, Some(OperationId::new("o")));
+
+    let (record, _) = answered(vec![attempt(1, S::Blocked)], &accepted_answer());
+    assert_eq!(state(&record), S::Accepted, "it unblocks the run");
+
+    let (record, _) = answered(vec![accepted(1, S::OperationFailed)], &accepted_answer());
+    assert_eq!(state(&record), S::OperationFailed, "it was recorded before");
+}
+
+#[test]
+fn an_end_under_an_older_claim_id_does_not_end_this_one() {
+    let mut old = claimed(vec![attempt(1, S::NotFound)]).record;
+    old.end = Some(End::Failed(Failure::StartByPassed));
+    let mut counted = old.clone();
+
+    old.attempts[0].claim = Some(claim_id(99));
+    triggered(
+        &mut old,
+        key(),
+        claim(1),
+        wall(0),
+        &accepted_answer(),
+        at(5),
+    );
+    assert_eq!((old.end, old.phase), (None, Phase::Accepted));
+
+    triggered(
+        &mut counted,
+        key(),
+        claim(1),
+        wall(0),
+        &accepted_answer(),
+        at(5),
+    );
+    assert_eq!(
+        counted.end,
+        Some(End::Failed(Failure::StartByPassed)),
+        "terminal absorbs"
+    );
+    assert!(counted.attempts[0].accepted, "but the 2xx is kept");
+}
+
+#[test]
+fn a_job_settles_every_other_attempt() {
+    let mut record = claimed(vec![
+        attempt(0, S::Claimed),
+        attempt(1, S::Unknown),
+        attempt(2, S::Unknown),
+    ])
+    .record;
+    let found = job(2, "j", J::InProgress, 0).job;
+    adopted(&mut record, key(), Some(claim(0)), 2, &found, false, at(5));
+    let states: Vec<_> = record.attempts.iter().map(|one| one.state).collect();
+    assert_eq!(states, [S::Running, S::NotFound, S::Running]);
+}
+
+#[test]
+fn a_lower_job_does_not_undo_what_the_claim_decided() {
+    for (state, expected) in [
+        (S::Unknown, S::NotFound),
+        (S::Accepted, S::NotFound),
+        (S::OperationFailed, S::OperationFailed),
+        (S::JobFailed, S::JobFailed),
+    ] {
+        let mut record = claimed(vec![attempt(1, S::NotFound), attempt(2, state)]).record;
+        let found = job(1, "j", J::InProgress, 0).job;
+        adopted(&mut record, key(), Some(claim(2)), 1, &found, false, at(5));
+        assert_eq!(record.attempt(2).unwrap().state, expected, "{state:?}");
+        assert_eq!(record.attempt(1).unwrap().state, S::Running);
+    }
+}
+
+#[test]
+fn a_block_takes_back_an_end_that_did_not_count() {
+    let mut record = Record {
+        end: Some(End::Succeeded),
+        ..Record::default()
+    };
+    blocked(&mut record, key(), Some(claim(1)), "why".to_owned(), at(5));
+    assert_eq!((record.end, record.phase), (None, Phase::Blocked));
+    assert_eq!(record.attempts[0].state, S::Blocked);
+}
+
+#[test]
+fn trouble_never_hides_how_to_resolve_a_blocked_run() {
+    let mut record = Record::default();
+    blocked(
+        &mut record,
+        key(),
+        Some(claim(1)),
+        "set the annotation".to_owned(),
+        at(5),
+    );
+    note_trouble(&mut record, NoteKind::Throttled, "throttled".to_owned());
+    assert_eq!(record.note.message, "set the annotation");
+
+    ended(&mut record, End::Cancelled, "over".to_owned(), at(6));
+    note_trouble(&mut record, NoteKind::PermissionDenied, "403".to_owned());
+    assert_eq!(record.note.message, "over");
+}
+
+#[test]
+fn trouble_that_is_over_is_not_told_any_longer() {
+    let mut record = claimed(vec![attempt(1, S::Unknown)]).record;
+    record.phase = Phase::Triggering;
+    note_trouble(&mut record, NoteKind::PermissionDenied, "403".to_owned());
+    waits(&mut record, Some(claim(1)));
+    assert_eq!(record.note.kind, NoteKind::ConfirmingTrigger);
+
+    let mut before = Record::default();
+    note_trouble(&mut before, NoteKind::PermissionDenied, "403".to_owned());
+    assert_eq!(before.phase, Phase::Blocked);
+    waits(&mut before, None);
+    assert_eq!(
+        (before.phase, before.note.kind),
+        (Phase::Pending, NoteKind::WaitingForRetry)
+    );
+}

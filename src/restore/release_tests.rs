@@ -1,0 +1,191 @@
+use super::super::facts::{JobDetail, JobStatus as J};
+use super::super::fixtures::*;
+use super::super::record::AttemptState as S;
+use super::*;
+
+fn over(attempt: Attempt) -> Run {
+    let mut run = claimed(vec![attempt]);
+    run.record.end = Some(End::Failed(Failure::JobFailed));
+    run
+}
+
+fn goes(run: Run, shown: Option<i64>) -> bool {
+    let jobs = shown.map(|shown| job(1, "j", J::Completed, shown));
+    may_let_go(&scene(run, 600, jobs.into_iter().collect()).look())
+}
+
+#[test]
+fn a_claim_goes_when_a_listing_begun_five_minutes_later_still_shows_its_job() {
+    for state in [S::Running, S::Ended, S::JobFailed] {
+        let run = || claimed(vec![with_job(accepted(1, state), "j")]);
+        assert!(goes(run(), Some(300)), "{state:?}");
+        assert!(!goes(run(), Some(299)), "{state:?}");
+        assert!(!goes(run(), None), "{state:?}: known only by its id");
+        let other = claimed(vec![with_job(accepted(1, state), "another")]);
+        assert!(
+            !goes(other, Some(300)),
+            "{state:?}: the listed job is another one"
+        );
+    }
+    let named = over(with_job(attempt(1, S::Adopted), "j"));
+    assert!(!goes(named, Some(300)), "a person named it");
+    let lower = over(with_job(accepted(2, S::Ended), "j"));
+    assert!(
+        !goes(lower, Some(300)),
+        "the listed job is of a lower attempt"
+    );
+}
+
+#[test]
+fn a_claim_under_which_nothing_started_goes_when_the_run_is_over() {
+    for state in [S::NotStarted, S::OperationFailed, S::Abandoned] {
+        assert!(!goes(claimed(vec![attempt(1, state)]), None), "{state:?}");
+        assert!(goes(over(attempt(1, state)), None), "{state:?}");
+    }
+}
+
+#[test]
+fn nothing_found_lets_go_only_without_a_2xx_and_while_ids_count() {
+    assert!(
+        !goes(claimed(vec![attempt(1, S::NotFound)]), None),
+        "not over"
+    );
+    assert!(goes(over(attempt(1, S::NotFound)), None));
+    assert!(
+        !goes(over(accepted(1, S::NotFound)), None),
+        "a 2xx was recorded"
+    );
+    let mut broken = scene(over(attempt(1, S::NotFound)), 600, vec![]);
+    broken.matching = Matching::Broken;
+    assert!(!may_let_go(&broken.look()));
+}
+
+#[test]
+fn an_open_claim_never_goes() {
+    for state in [
+        S::Claimed,
+        S::Conflict,
+        S::Unknown,
+        S::JobSought,
+        S::Blocked,
+    ] {
+        let mut run = over(attempt(1, state));
+        run.deleting = true;
+        assert!(!goes(run, Some(300)), "{state:?}");
+    }
+    let mut unrecorded = over(attempt(1, S::NotFound));
+    unrecorded.mark = Mark::Standing(Claim {
+        attempt: 1,
+        id: claim_id(99),
+    });
+    assert!(
+        !goes(unrecorded, Some(300)),
+        "recorded under another claim id"
+    );
+}
+
+#[test]
+fn an_abandoned_run_lets_go_of_whatever_is_decided() {
+    let mut run = over(accepted(1, S::NotFound));
+    run.record.end = Some(End::Failed(Failure::Abandoned));
+    assert!(goes(run, None));
+}
+
+#[test]
+fn a_deletion_that_waits_says_for_what() {
+    let why = |attempt: Attempt, second, jobs| {
+        let mut run = claimed(vec![attempt]);
+        run.deleting = true;
+        why_deletion_waits(&scene(run, second, jobs).look())
+    };
+    let running = || with_job(accepted(1, S::Running), "j");
+    let shown = why(running(), 100, vec![job(1, "j", J::InProgress, 100)]);
+    assert!(
+        matches!(shown, Some((false, ref text)) if text.contains("until about")),
+        "{shown:?}"
+    );
+    let by_id = why(running(), 900, vec![]);
+    assert!(
+        matches!(by_id, Some((true, ref text)) if text.contains("abandon:")),
+        "{by_id:?}"
+    );
+    assert!(
+        matches!(why(running(), 100, vec![]), Some((false, _))),
+        "it may be listed late"
+    );
+    assert!(matches!(
+        why(with_job(attempt(1, S::Adopted), "j"), 100, vec![]),
+        Some((true, _))
+    ));
+    assert_eq!(
+        why(running(), 300, vec![job(1, "j", J::InProgress, 300)]),
+        None
+    );
+}
+
+fn without_vault(attempt: Attempt, second: i64) -> bool {
+    let mut run = claimed(vec![attempt]);
+    run.deleting = true;
+    let scene = scene(run, 0, vec![]);
+    may_let_go_without_vault(&scene.run, &scene.memory, at(second), &LIMITS)
+}
+
+#[test]
+fn without_its_vault_a_deletion_goes_through_after_a_window() {
+    for (what, attempt, goes) in [
+        ("unknown", attempt(1, S::Unknown), true),
+        ("accepted", accepted(1, S::Accepted), false),
+        ("operation gone", accepted(1, S::JobSought), false),
+        ("job known", with_job(accepted(1, S::Running), "j"), true),
+        ("blocked", attempt(1, S::Blocked), false),
+    ] {
+        assert!(!without_vault(attempt.clone(), 899), "{what}");
+        assert_eq!(without_vault(attempt, 900), goes, "{what}");
+    }
+}
+
+#[test]
+fn without_its_vault_a_look_of_a_moment_ago_counts() {
+    let mut run = claimed(vec![attempt(1, S::Unknown)]);
+    run.deleting = true;
+    let mut scene = scene(run, 0, vec![]);
+    scene.memory.last_look = Some(boot(600));
+    let goes = |second| may_let_go_without_vault(&scene.run, &scene.memory, at(second), &LIMITS);
+    assert!(!goes(1499));
+    assert!(goes(1500));
+}
+
+#[test]
+fn without_its_vault_a_job_under_another_id_keeps_the_claim() {
+    let mut run = claimed(vec![with_job(accepted(1, S::Running), "j")]);
+    run.deleting = true;
+    let mut read = job(1, "j", J::InProgress, 0).job;
+    read.activity_id = String::new();
+    run.record.job = Some(JobDetail::from_list(read, None));
+    let scene = scene(run, 0, vec![]);
+    assert!(!may_let_go_without_vault(
+        &scene.run,
+        &scene.memory,
+        at(900),
+        &LIMITS
+    ));
+}
+
+#[test]
+fn a_2xx_without_any_look_for_a_window_is_blocked() {
+    let blocks = |attempt: Attempt, second| {
+        let scene = scene(claimed(vec![attempt]), 0, vec![]);
+        must_block_without_look(&scene.run, &scene.memory, at(second), &LIMITS)
+    };
+    assert!(blocks(accepted(1, S::JobSought), 900));
+    assert!(blocks(accepted(1, S::Accepted), 900));
+    assert!(!blocks(accepted(1, S::JobSought), 899));
+    assert!(
+        !blocks(attempt(1, S::Unknown), 900),
+        "a second restore would do no harm"
+    );
+    assert!(
+        !blocks(with_job(accepted(1, S::Running), "j"), 900),
+        "its job is known"
+    );
+}
