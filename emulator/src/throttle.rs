@@ -122,7 +122,6 @@ impl Used {
             return Err(SignedDuration::from_secs_f64(wait.ceil().min(3600.0)));
         }
         self.buckets.insert(key, (refilled - 1.0, now));
-        #[allow(clippy::cast_possible_truncation)]
         Ok(Some((refilled - 1.0) as i64))
     }
 

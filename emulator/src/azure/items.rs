@@ -103,8 +103,8 @@ fn shown(context: &Context<'_>, vault: &Vault, machine: &VirtualMachine) -> Valu
     let id = machine.id(vault);
     let newest = machine.newest_point(context.clock.start());
     let stopped = machine.protection_state == "ProtectionStopped";
-    // Recorded: absent at 2019-06-15 (s03), there at 2024-04-01 (s11).
-    let newer = context.call.api_version() >= "2021-01-01";
+    // Recorded: absent at 2021-07-01 (s04), there at 2021-11-15 and later.
+    let newer = context.call.api_version() >= "2021-11-01";
     let backup_time = newest.map(|at| time(add(at, SignedDuration::from_secs(-5))));
     let policy_id = format!("{vault_path}/backupPolicies/{}", policy_of(machine));
     without_nulls(json!({

@@ -228,6 +228,13 @@ fn shown(context: &Context<'_>, restore: &Restore, state: &JobState, single: boo
         .ended
         .unwrap_or(context.now)
         .duration_since(state.started);
+    let numbers = context.call.api_version()
+        < context
+            .world
+            .scenario
+            .service
+            .actions_as_numbers_before
+            .as_str();
     let duration = if context.call.api_version()
         < context
             .world
@@ -247,7 +254,7 @@ fn shown(context: &Context<'_>, restore: &Restore, state: &JobState, single: boo
         "properties": {
             "jobType": "AzureIaaSVMJob",
             // Recorded: it stays when the job has ended, so it does not say that a cancellation would work.
-            "actionsInfo": if context.numbers() { json!([1]) } else { json!(["Cancellable"]) },
+            "actionsInfo": if numbers { json!([1]) } else { json!(["Cancellable"]) },
             "containerName": restore.registered,
             "duration": duration,
             "errorDetails": errors(restore, state),

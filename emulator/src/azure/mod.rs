@@ -162,11 +162,6 @@ impl Context<'_> {
     fn vault_path(&self) -> String {
         self.call.path_to(8)
     }
-
-    /// Whether the request's version shows some enums as numbers.
-    fn numbers(&self) -> bool {
-        self.call.api_version() < self.world.scenario.service.enums_as_numbers_before.as_str()
-    }
 }
 
 fn no_cross_region() -> Reply {

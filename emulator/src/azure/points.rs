@@ -75,7 +75,13 @@ fn shown(
     single: bool,
 ) -> Value {
     let version = context.call.api_version();
-    let numbers = context.numbers();
+    let numbers = version
+        < context
+            .world
+            .scenario
+            .service
+            .tiers_as_numbers_before
+            .as_str();
     let tiers: Vec<Value> = point
         .tiers
         .iter()
@@ -85,7 +91,8 @@ fn shown(
     let included: Vec<Value> = (0..disks)
         .map(|number| json!({"lun": i64::from(number) - 1, "name": disk_name(machine, number)}))
         .collect();
-    let newer = version >= "2021-06-01";
+    // Recorded: absent at 2022-02-01, there at 2024-04-01.
+    let newer = version >= "2023-01-01";
     without_nulls(json!({
         "id": format!("{}/recoveryPoints/{}", context.call.path_to(14), point.name),
         "name": point.name,
@@ -111,7 +118,7 @@ fn shown(
             "securityType": newer.then_some("None"),
             "isPrivateAccessEnabledOnAnyDisk": newer.then_some(false),
             "recoveryPointProperties": recent(context).then(|| json!({
-                "expiryTime": point.expires.map(time_without_zone), "isSoftDeleted": point.soft_deleted,
+                "expiryTime": point.expires.map(time_without_zone), "ruleName": "Daily", "isSoftDeleted": point.soft_deleted,
             })),
             "createdWithPolicyType": newer.then_some("V1"),
         },

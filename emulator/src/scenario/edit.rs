@@ -88,12 +88,6 @@ impl Scenario {
     }
 }
 
-impl From<String> for ScenarioError {
-    fn from(what: String) -> Self {
-        Self::Content(what)
-    }
-}
-
 fn put<T>(all: &mut Vec<T>, same: impl Fn(&T) -> bool, new: T) {
     match all.iter_mut().find(|other| same(other)) {
         Some(old) => *old = new,

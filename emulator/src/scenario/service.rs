@@ -10,8 +10,10 @@ pub struct Service {
     /// Audiences of tokens that Azure Resource Manager takes, besides the emulator's own addresses.
     pub audiences: Vec<String>,
     pub page_size: PageSize,
-    /// Versions below this one show some enums as numbers.
-    pub enums_as_numbers_before: String,
+    /// Versions below this one show type and status of tiers as numbers (recorded: up to 2021-07-01).
+    pub tiers_as_numbers_before: String,
+    /// Versions below this one show the actions of a job as numbers (recorded: up to 2022-06-01-preview).
+    pub actions_as_numbers_before: String,
     /// Versions below this one show durations as `hh:mm:ss.fffffff`.
     pub colon_durations_before: String,
     /// Versions that are refused as Azure refuses unknown ones.
@@ -40,7 +42,8 @@ impl Default for Service {
                 "https://management.core.windows.net".into(),
             ],
             page_size: PageSize::default(),
-            enums_as_numbers_before: "2021-01-01".into(),
+            tiers_as_numbers_before: "2021-10-01".into(),
+            actions_as_numbers_before: "2023-01-01".into(),
             colon_durations_before: "2017-01-01".into(),
             refused_api_versions: Vec::new(),
             next_link_api_version: None,

@@ -4,6 +4,7 @@ mod access;
 mod faults;
 mod lists;
 mod process;
+mod recordings;
 mod restore;
 mod support;
 mod versions;
