@@ -1,8 +1,10 @@
 //! The integration tests: one binary, one real control plane, a namespace for each test.
 
 mod admission;
+mod bad_input;
 mod control_plane;
 mod emulator;
 mod manifests;
 mod replay;
+mod restores;
 mod support;
