@@ -19,10 +19,11 @@ pub mod vaults;
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::StreamExt;
 use futures::future::{FutureExt, join_all};
+use jiff::SignedDuration;
 use k8s_openapi::NamespaceResourceScope;
 use kube::api::Api;
 use kube::core::DeserializeGuard;
@@ -76,11 +77,12 @@ struct Opened<V> {
     vault: V,
     uid: Option<String>,
     generation: Option<i64>,
-    at: Instant,
+    at: SignedDuration,
 }
 
-/// How long an opened vault serves before its Secret is read again: a changed one must be picked up within a minute.
-const CREDENTIAL_AGE: Duration = Duration::from_secs(20);
+/// How long an opened vault serves before its Secret is read again. A changed one must be picked up within a minute, also by
+/// a pass that just missed it and comes back after 50 s.
+const CREDENTIAL_AGE: SignedDuration = SignedDuration::from_secs(8);
 
 impl<A: Clouds, C: Clock> Context<A, C> {
     /// The vault, as a restore of that namespace may use it.
@@ -103,7 +105,7 @@ impl<A: Clouds, C: Clock> Context<A, C> {
             vault: opened.clone(),
             uid: vault.uid(),
             generation: vault.metadata.generation,
-            at: Instant::now(),
+            at: self.shared.clock.now().boot,
         };
         self.opened
             .lock()
@@ -116,7 +118,8 @@ impl<A: Clouds, C: Clock> Context<A, C> {
         let opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = opened.get(key)?;
         let same = entry.uid == vault.uid() && entry.generation == vault.metadata.generation;
-        (same && entry.at.elapsed() < CREDENTIAL_AGE).then(|| entry.vault.clone())
+        (same && self.shared.clock.now().boot < entry.at + CREDENTIAL_AGE)
+            .then(|| entry.vault.clone())
     }
 
     fn take_memory(&self, key: &Key, object: &VmRestore) -> Memory {

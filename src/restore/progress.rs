@@ -133,13 +133,11 @@ pub fn triggered(
                     SignedDuration::ZERO
                 }
                 Then::RetryAfter(wait) | Then::LookThenRetryAfter(wait) => {
-                    record.note = Note {
-                        kind: kind_of(refusal.kind),
-                        message: format!(
-                            "no restore was started: {said}; trying again in {} s or later",
-                            wait.as_secs().max(1)
-                        ),
-                    };
+                    let message = format!(
+                        "no restore was started: {said}; trying again in {} s or later",
+                        wait.as_secs().max(1)
+                    );
+                    note_trouble(record, kind_of(refusal.kind), message);
                     wait
                 }
             }

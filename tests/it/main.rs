@@ -1,10 +1,12 @@
 //! The integration tests: one binary, one real control plane, a namespace for each test.
 
 mod admission;
+mod bad_input;
 mod control_plane;
 mod emulator;
 mod identity;
 mod manifests;
 mod replay;
 mod restore;
+mod restores;
 mod support;

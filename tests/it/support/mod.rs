@@ -1,6 +1,11 @@
 //! What integration tests share. Each test has a runtime of its own, so clients are made per test, while the
 //! processes live on in the supervisor.
 
+pub mod azure;
+pub mod objects;
+pub mod reading;
+pub mod world;
+
 use testbed::ControlPlane;
 use tokio::sync::OnceCell;
 

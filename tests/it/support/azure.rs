@@ -1,0 +1,134 @@
+//! The emulator's admin side, as tests ask it. Connections are made anew: the emulator may serve tests of several runtimes.
+
+use serde_json::{Value, json};
+
+/// Where an emulator's admin endpoints are.
+pub struct Azure {
+    base: String,
+}
+
+impl Azure {
+    pub fn new(http: &str) -> Self {
+        Self {
+            base: format!("{http}/_emulator"),
+        }
+    }
+
+    pub async fn ask(&self, method: reqwest::Method, path: &str, body: Option<&Value>) -> Value {
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .tls_certs_only([])
+            .pool_max_idle_per_host(0)
+            .timeout(std::time::Duration::from_secs(30))
+            .build()
+            .unwrap();
+        let mut request = client.request(method, format!("{}/{path}", self.base));
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let answer = request.send().await.unwrap();
+        let (status, text) = (answer.status(), answer.text().await.unwrap());
+        assert!(status.is_success(), "{path}: {status} {text}");
+        serde_json::from_str(&text).unwrap_or(Value::Null)
+    }
+
+    async fn get(&self, path: &str) -> Value {
+        self.ask(reqwest::Method::GET, path, None).await
+    }
+
+    /// Every restore request that reached Azure, of VMs whose path has `part`, in order.
+    pub async fn posts(&self, part: &str) -> Vec<Value> {
+        let ledger = self.get("ledger").await;
+        let entries = ledger["entries"].as_array().cloned().unwrap_or_default();
+        let of_vm = |entry: &Value| {
+            entry["operation"] == "TriggerRestore"
+                && entry["path"]
+                    .as_str()
+                    .is_some_and(|path| path.to_lowercase().contains(&part.to_lowercase()))
+        };
+        entries.into_iter().filter(of_vm).collect()
+    }
+
+    /// The jobs that those requests made.
+    pub async fn jobs(&self, part: &str) -> Vec<String> {
+        let posts = self.posts(part).await;
+        let job = |post: &Value| post.pointer("/caused/jobId")?.as_str().map(str::to_owned);
+        posts.iter().filter_map(job).collect()
+    }
+
+    /// How many requests of an operation were made.
+    pub async fn count(&self, operation: &str) -> u64 {
+        self.counts().await[operation].as_u64().unwrap_or_default()
+    }
+
+    pub async fn counts(&self) -> Value {
+        self.get("requests").await["counts"].clone()
+    }
+
+    pub async fn ledger(&self) -> Value {
+        self.get("ledger").await
+    }
+
+    pub async fn set_faults(&self, rules: Value) {
+        self.ask(
+            reqwest::Method::PUT,
+            "faults",
+            Some(&json!({"rules": rules})),
+        )
+        .await;
+    }
+
+    /// One rule: the first request of that operation goes like this.
+    pub async fn once(&self, operation: &str, action: Value) {
+        self.set_faults(json!([{"match": {"operation": operation}, "action": action}]))
+            .await;
+    }
+
+    /// One rule: every request of that operation goes like this.
+    pub async fn always(&self, operation: &str, action: Value) {
+        self.set_faults(json!([{"match": {"operation": operation}, "count": 0, "action": action}]))
+            .await;
+    }
+
+    pub async fn heal(&self) {
+        self.set_faults(json!([])).await;
+    }
+
+    /// How often the rules in force were applied, in total.
+    pub async fn faults_applied(&self) -> u64 {
+        let rules = self.get("faults").await["rules"].clone();
+        let rules = rules.as_array().cloned().unwrap_or_default();
+        rules
+            .iter()
+            .filter_map(|rule| rule["applied"].as_u64())
+            .sum()
+    }
+
+    pub async fn put(&self, path: &str, body: Value) {
+        self.ask(reqwest::Method::PUT, path, Some(&body)).await;
+    }
+
+    pub async fn delete(&self, path: &str) {
+        self.ask(reqwest::Method::DELETE, path, None).await;
+    }
+
+    /// Adds or replaces a protected VM of `testVault`.
+    pub async fn put_vm(&self, vm: Value) {
+        let name = vm["name"].as_str().unwrap_or_default().to_owned();
+        self.put(
+            &format!("scenario/vaults/testVault/virtualMachines/{name}"),
+            vm,
+        )
+        .await;
+    }
+}
+
+/// A protected VM with one recovery point whose restores go like this, one after the other.
+pub fn a_vm(name: &str, restore: Value) -> Value {
+    json!({"name": name, "resourceGroup": "testRG", "recoveryPoints": [{"name": "1", "age": "8h"}], "restore": restore})
+}
+
+/// An answer of Azure Resource Manager with an error.
+pub fn an_error(status: u16, code: &str) -> Value {
+    json!({"status": status, "body": {"error": {"code": code, "message": format!("{code} as ordered")}}})
+}
