@@ -291,6 +291,10 @@ impl<C: Clock> RunStore for ObjectStore<'_, C> {
             .any(|object| other(&object) && says(&object)))
     }
 
+    fn count_trigger(&self, outcome: &'static str) {
+        self.counts.triggered(outcome);
+    }
+
     fn new_claim_id(&self) -> ClaimId {
         ClaimId::new(Uuid::new_v4())
     }

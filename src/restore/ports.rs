@@ -173,6 +173,9 @@ pub trait RunStore: Send + Sync {
         job: &JobId,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
+    /// Counts a trigger by what is known of its outcome; who does not count ignores it.
+    fn count_trigger(&self, _outcome: &'static str) {}
+
     /// A fresh random claim id.
     fn new_claim_id(&self) -> ClaimId;
 }

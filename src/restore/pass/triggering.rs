@@ -59,6 +59,7 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
         };
         let outcome = vault.trigger(&trigger).await;
         tracing::info!(attempt, outcome = outcome.label(), "triggered");
+        self.store.count_trigger(outcome.label());
         self.record_outcome(claim, before, &outcome).await
     }
 
