@@ -83,6 +83,7 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
                     .await;
             }
         };
+        self.memory.last_look = self.memory.last_look.max(Some(listing.begun.boot));
         let matching = self.compare(run, &listing).await?;
         let mut record = run.record.clone();
         let seen = listing.job(&id).map(|seen| &seen.job);
