@@ -90,8 +90,8 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
         let after = match self.job_detail(&vault, run, &id, seen).await {
             Ok(Some(job)) => {
                 self.memory.tries = 0;
-                following::job_read(&mut record, job, self.clock.now());
-                After::In(vault.interval())
+                let wait = following::job_read(&mut record, job, self.clock.now());
+                After::In(wait.max(vault.interval()))
             }
             Ok(None) => After::In(vault.interval()),
             Err(error) => {
