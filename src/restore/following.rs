@@ -93,8 +93,8 @@ pub fn operation_read(
     }
 }
 
-/// The followed job was read. Progress never goes backwards.
-pub fn job_read(record: &mut Record, mut job: JobDetail, now: Now) {
+/// The followed job was read. Progress never goes backwards. Returns how long at least nothing follows.
+pub fn job_read(record: &mut Record, mut job: JobDetail, now: Now) -> SignedDuration {
     if let Some(old) = record
         .job
         .as_ref()
@@ -128,7 +128,7 @@ pub fn job_read(record: &mut Record, mut job: JobDetail, now: Now) {
                     message: format!("job {id} is {}{progress}", status.as_str()),
                 };
             }
-            return;
+            return SignedDuration::ZERO;
         }
     };
     let mut transient = false;
@@ -170,11 +170,13 @@ pub fn job_read(record: &mut Record, mut job: JobDetail, now: Now) {
                         "attempt {number}: {message}; a new attempt follows if spec.retryLimit allows"
                     ),
                 };
+                return pace::before_new_attempt(number);
             } else {
                 ended(record, End::Failed(Failure::JobFailed), message, now);
             }
         }
     }
+    SignedDuration::ZERO
 }
 
 /// What of a new record is worth a write of status: state changes at once, progress in steps of 20 points, times never alone.

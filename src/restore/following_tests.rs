@@ -180,7 +180,9 @@ fn each_reading_of_a_job_has_its_end() {
         ),
     ] {
         let mut record = a_running_record(S::Running);
-        job_read(&mut record, read, at(5));
+        let wait = job_read(&mut record, read, at(5));
+        let retries = state == S::JobFailed && end.is_none();
+        assert_eq!(wait.is_positive(), retries, "{what}");
         assert_eq!(record.attempts[0].state, state, "{what}");
         assert_eq!(record.end, end, "{what}");
         assert_eq!(record.completion_time.is_some(), end.is_some(), "{what}");

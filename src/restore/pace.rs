@@ -36,6 +36,9 @@ pub const VISIBILITY_BOUND: SignedDuration = SignedDuration::from_mins(5);
 /// Longest wait before a mended problem is picked up.
 pub const LONGEST_WAIT: SignedDuration = SignedDuration::from_secs(60);
 
+/// Wait before Azure is asked again when the API server did not take what a pass led to.
+pub const AFTER_REFUSED_WRITE: SignedDuration = SignedDuration::from_secs(10);
+
 /// Wait before the next read of an operation: it is mostly done within seconds (recorded: median 1 s, longest 66 s).
 pub fn before_operation_read(reads: u32) -> SignedDuration {
     match reads {

@@ -7,7 +7,7 @@
 use jiff::SignedDuration;
 
 use super::facts::Now;
-use super::ids::{JobId, OperationId};
+use super::ids::{JobId, MAX_ATTEMPTS, OperationId};
 use super::record::{Attempt, AttemptState, Claim, End, Failure, Mark, Memory, Resolve, Run};
 use super::release::lets_go_without_look;
 
@@ -74,13 +74,13 @@ pub fn next(run: &Run, memory: &Memory, now: Now) -> Step {
     if run.deleting && claim.is_none() {
         return Step::Rest;
     }
+    if run.deleting && lets_go_without_look(run, own) {
+        return Step::LetGo;
+    }
     if let Some(vault) = &run.record.vault
         && *vault != run.intent.vault
     {
         return Step::SayVaultChanged;
-    }
-    if run.deleting && lets_go_without_look(run, own) {
-        return Step::LetGo;
     }
     if claim.is_none()
         && run
@@ -254,8 +254,16 @@ pub fn resolve_help(run: &Run) -> String {
         return String::new();
     };
     let id = claim.id;
+    let attempts = run.record.attempts.iter().map(|attempt| attempt.number);
+    let used_up = attempts.max().unwrap_or(0).max(claim.attempt) >= MAX_ATTEMPTS;
+    let retry = if used_up {
+        // A person's retry is refused too: every id that a look searches for is used.
+        String::new()
+    } else {
+        format!("retry:{id} (no restore runs: try again), ")
+    };
     format!(
-        "look at the vault's restore jobs of this vm, then set the annotation vmrestore.azurebackup.dev/resolve to retry:{id} (no restore runs: try again), adopt:{id}/<job id> (that job is it) or abandon:{id} (end this run)"
+        "look at the vault's restore jobs of this vm, then set the annotation vmrestore.azurebackup.dev/resolve to {retry}adopt:{id}/<job id> (that job is it) or abandon:{id} (end this run)"
     )
 }
 

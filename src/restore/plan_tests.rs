@@ -244,6 +244,23 @@ fn another_vault_stops_everything_but_the_end() {
 }
 
 #[test]
+fn the_help_offers_no_retry_when_every_attempt_is_used() {
+    assert!(resolve_help(&claimed(vec![attempt(15, S::Blocked)])).contains("retry:"));
+    let help = resolve_help(&claimed(vec![attempt(16, S::Blocked)]));
+    assert!(
+        !help.contains("retry:") && help.contains("abandon:"),
+        "{help}"
+    );
+}
+
+#[test]
+fn what_did_not_start_goes_also_when_the_vault_is_another_one() {
+    let mut run = deleting(claimed(vec![attempt(1, S::NotStarted)]));
+    run.record.vault = Some(ArmId::new("another"));
+    assert_eq!(step(&run), Step::LetGo);
+}
+
+#[test]
 fn the_run_timeout_waits_for_open_outcomes_only() {
     let late = |attempts: Vec<Attempt>| {
         let mut run = claimed(attempts);

@@ -353,6 +353,10 @@ pub fn waits(record: &mut Record, claim: Option<Claim>) {
 
 /// A deletion waits although no outcome is open, for this reason; for a person or for time.
 pub fn deletion_waits(record: &mut Record, for_a_person: bool, message: String) {
+    // What a blocked run says tells a person how to resolve it.
+    if !for_a_person && record.is_blocked_on_a_claim() {
+        return;
+    }
     if record.end.is_none() {
         record.note.kind = if for_a_person {
             record.phase = Phase::Blocked;

@@ -83,14 +83,15 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
                     .await;
             }
         };
+        self.memory.last_look = self.memory.last_look.max(Some(listing.begun.boot));
         let matching = self.compare(run, &listing).await?;
         let mut record = run.record.clone();
         let seen = listing.job(&id).map(|seen| &seen.job);
         let after = match self.job_detail(&vault, run, &id, seen).await {
             Ok(Some(job)) => {
                 self.memory.tries = 0;
-                following::job_read(&mut record, job, self.clock.now());
-                After::In(vault.interval())
+                let wait = following::job_read(&mut record, job, self.clock.now());
+                After::In(wait.max(vault.interval()))
             }
             Ok(None) => After::In(vault.interval()),
             Err(error) => {

@@ -28,7 +28,7 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
             Ok(listing) => listing,
             Err(error) => return self.look_failed(&stored, &error).await,
         };
-        self.memory.last_look = Some(listing.begun.boot);
+        self.memory.last_look = self.memory.last_look.max(Some(listing.begun.boot));
         let run = &stored.run;
         let matching = self.compare(run, &listing).await?;
         let now = self.clock.now();
@@ -104,6 +104,13 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
                     progress::found_open_claim(&mut record, run.key, claim, now);
                 }
                 progress::waits(&mut record, claim);
+                if run.deleting && claim.is_some() {
+                    let until = pace::minute_after(now.wall, wait);
+                    let why = format!(
+                        "the deletion waits until about {until}: a job of this run may be listed until then, and a new object of this run must find it"
+                    );
+                    progress::deletion_waits(&mut record, false, why);
+                }
                 self.pause(
                     now,
                     wait.min(vault.interval()).max(SignedDuration::from_secs(1)),

@@ -51,6 +51,16 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
     /// # Errors
     /// When the object cannot be read or written; nothing is lost, the next pass starts again from a read.
     pub async fn run(mut self) -> Result<After, StoreError> {
+        let result = self.step().await;
+        if let Err(StoreError::Refused(_) | StoreError::Lost(_)) = &result {
+            // The API server is in trouble, or refuses for good; Azure is not asked again each time that is found out.
+            let soon = self.clock.now().boot + pace::AFTER_REFUSED_WRITE;
+            self.memory.not_before = self.memory.not_before.max(Some(soon));
+        }
+        result
+    }
+
+    async fn step(&mut self) -> Result<After, StoreError> {
         let mut stored = self.store.read().await?;
         let now = self.clock.now();
         self.remember(&stored.run, now);

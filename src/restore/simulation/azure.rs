@@ -294,6 +294,11 @@ impl Vault for Port {
         };
         let wait = answer_at - self.world.lock().now;
         self.nap(wait).await;
+        if let TriggerOutcome::Accepted { .. } = &outcome {
+            let mut world = self.world.lock();
+            let process = &mut world.processes[self.process];
+            process.got_2xx = process.last_claim.map(|claim| claim.attempt);
+        }
         outcome
     }
 

@@ -3,7 +3,7 @@
 use super::super::ids::RequestId;
 use super::super::record::{AttemptState, Claim, Mark, Phase, Record};
 use super::azure::counts;
-use super::world::{MINUTE, Ms, World};
+use super::world::{MINUTE, Ms, OperationEnd, World};
 
 /// Most passes of one process in ten minutes; a wait of a second in a circle would make hundreds. In a storm every second
 /// access may fail, and a failed one is tried again after 2 to 4 s.
@@ -31,6 +31,17 @@ impl World {
             self.violated("a POST with the id of another attempt than its claim's".to_owned());
         }
         let now = self.now;
+        let attempt = claim.map_or(0, |claim| claim.attempt);
+        let undone = self
+            .accepted
+            .iter()
+            .copied()
+            .find(|accepted| *accepted < attempt && !self.failed(*accepted));
+        if let Some(undone) = undone.filter(|_| !self.person_retried) {
+            self.violated(format!(
+                "a POST of attempt {attempt} although a 2xx of attempt {undone} is recorded"
+            ));
+        }
         let start_by = self
             .object
             .as_ref()
@@ -52,6 +63,20 @@ impl World {
         if self.posts.iter().any(|post| !post.done && post.makes_job) {
             self.violated("a POST although an earlier one is under way".to_owned());
         }
+    }
+
+    /// Whether operation or job of an attempt have failed.
+    fn failed(&self, attempt: u8) -> bool {
+        let job = self
+            .jobs
+            .iter()
+            .any(|job| job.attempt == attempt && !counts(job, self.now));
+        let operation = self.operations.iter().any(|operation| {
+            operation.attempt == attempt
+                && operation.end == OperationEnd::Fails
+                && operation.done_at <= self.now
+        });
+        job || operation
     }
 
     /// When a claim for a trigger was written.

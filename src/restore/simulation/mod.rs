@@ -15,7 +15,7 @@ mod world;
 use runner::{play, seeded};
 
 /// Schedules in an ordinary test run.
-const SCHEDULES: u64 = 4_000;
+const SCHEDULES: u64 = 5_000;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()

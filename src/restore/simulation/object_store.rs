@@ -230,6 +230,8 @@ impl RunStore for Port {
             world.history.push(old);
             world.writes += 1;
             world.status_lost = false;
+            let got = world.processes[process].got_2xx.take();
+            world.accepted.extend(got);
             world.changed();
             stored(world, now)
         })

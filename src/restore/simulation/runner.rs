@@ -90,6 +90,7 @@ pub fn a_world(weather: Weather, control: Control, mut rng: fastrand::Rng) -> Wo
         meddled: false,
         excused: false,
         person_retried: false,
+        accepted: Default::default(),
         status_lost: false,
         sends: 0,
         writes: 0,
@@ -239,6 +240,7 @@ fn step(shared: &Shared, index: usize, seat: &mut Seat) {
             process.next_pass = None;
             process.dirty = false;
             process.wake = now;
+            process.got_2xx = None;
             world.check_pace(index);
         } else if process.wake > now {
             return;

@@ -187,10 +187,12 @@ impl World {
                 object.record = Default::default();
                 object.garbled = false;
                 self.status_lost = true;
+                self.accepted.clear();
             }
             Event::RollStatusBack => {
                 object.record = past.unwrap_or_default();
                 self.status_lost = true;
+                self.accepted.clear();
             }
             Event::GarbleStatus => object.garbled = true,
             Event::SpoilAnnotation => {
@@ -238,6 +240,7 @@ impl World {
             object.garbled = false;
             object.record = Default::default();
             self.status_lost = true;
+            self.accepted.clear();
             self.changed();
             return;
         }

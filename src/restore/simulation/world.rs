@@ -1,5 +1,6 @@
 //! The world in which the protocol is played: one object at an API server, one vault in Azure, two processes, one time.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use jiff::{SignedDuration, Timestamp};
@@ -111,6 +112,8 @@ pub struct Process {
     pub dirty: bool,
     pub board: Board,
     pub last_claim: Option<Claim>,
+    /// The attempt of a 2xx that this pass got and has not written down.
+    pub got_2xx: Option<u8>,
     /// How far its wall clock is off.
     pub skew: Ms,
     /// Starts of its latest passes.
@@ -139,6 +142,8 @@ pub struct World {
     /// A residual risk that the design names was taken: second jobs are excused.
     pub excused: bool,
     pub person_retried: bool,
+    /// Attempts whose 2xx was written down, as long as the status was not lost.
+    pub accepted: BTreeSet<u8>,
     /// The status was set back or erased since the last write.
     pub status_lost: bool,
     pub sends: u32,
@@ -252,6 +257,7 @@ impl World {
             garbled: false,
         });
         self.history.clear();
+        self.accepted.clear();
         self.changed();
     }
 
