@@ -4,6 +4,7 @@ mod admission;
 mod bad_input;
 mod control_plane;
 mod emulator;
+mod exactly_once;
 mod manifests;
 mod replay;
 mod restores;

@@ -114,7 +114,7 @@ impl Vault {
 
     /// Another principal of the built-in scenario, by the last digit of its id.
     #[must_use]
-    pub fn as_principal(self, digit: u8) -> Self {
+    pub fn by_principal(self, digit: u8) -> Self {
         self.with(
             "auth.servicePrincipal.clientId",
             format!("a0000000-0000-4000-8000-00000000000{digit}"),

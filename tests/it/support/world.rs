@@ -22,6 +22,8 @@ pub struct Stage {
     pub emulator: Emulator,
     pub controller: Controller,
     pub namespace: String,
+    /// How the controller was started, to start another one beside it.
+    pub options: ControllerOptions,
     origin: jiff::Timestamp,
     scale: u32,
 }
@@ -346,7 +348,8 @@ impl WorldBuilder {
             .env
             .entry("VMRESTORE_LOG".to_owned())
             .or_insert_with(|| "info,vmrestore=debug".to_owned());
-        let controller = Controller::start(plane, options)
+        options.args.push("--adoption-window=10m".to_owned());
+        let controller = Controller::start(plane, options.clone())
             .await
             .unwrap_or_else(|error| panic!("{}", testbed::chain(&error)));
         let world = World::of(Arc::new(Stage {
@@ -354,6 +357,7 @@ impl WorldBuilder {
             emulator,
             controller,
             namespace,
+            options,
             origin,
             scale,
         }));
