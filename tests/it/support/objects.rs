@@ -56,13 +56,6 @@ impl Restore {
         self
     }
 
-    /// Writes a finalizer-free annotation, as somebody would in the manifest.
-    #[must_use]
-    pub fn annotated(mut self, key: &str, value: &str) -> Self {
-        self.0["metadata"]["annotations"][key] = value.into();
-        self
-    }
-
     pub fn name(&self) -> &str {
         self.0["metadata"]["name"].as_str().unwrap_or_default()
     }

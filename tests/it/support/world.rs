@@ -8,7 +8,7 @@ use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use testbed::{ControlPlane, Controller, ControllerOptions, Emulator, EmulatorOptions, Scenario};
+use testbed::{ControlPlane, Controller, ControllerOptions, Emulator, EmulatorOptions};
 
 /// How much faster the clocks of emulator and controller go, if a test does not say: a minute is a second.
 pub const SCALE: u32 = 60;
@@ -40,7 +40,6 @@ pub struct World {
 pub struct WorldBuilder {
     prefix: String,
     scale: Option<u32>,
-    scenario: Option<Scenario>,
     vaultless: bool,
     also: Vec<String>,
     controller: ControllerOptions,
@@ -300,12 +299,6 @@ impl WorldBuilder {
         self
     }
 
-    #[must_use]
-    pub fn scenario(mut self, yaml: String) -> Self {
-        self.scenario = Some(Scenario::Yaml(yaml));
-        self
-    }
-
     /// Neither vault object nor Secret nor the right to read it.
     #[must_use]
     pub fn without_vault(mut self) -> Self {
@@ -333,7 +326,7 @@ impl WorldBuilder {
         let scale = self.scale.unwrap_or(SCALE);
         let (time_scale, time_origin) = (Some(scale), Some(origin));
         let emulator = EmulatorOptions {
-            scenario: self.scenario,
+            scenario: None,
             time_scale,
             time_origin,
         };
