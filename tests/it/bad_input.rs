@@ -235,7 +235,7 @@ async fn secret_with_another_key() {
 async fn secret_that_azure_does_not_accept() {
     let (world, _) = world().await;
     a_quick_vm(&world, "wrong-secret", point()).await;
-    let vault = world.vault("wrong-secret").as_principal(2);
+    let vault = world.vault("wrong-secret").by_principal(2);
     world.add_vault(&vault, "not-the-secret").await;
     let restore = a_restore("wrong-secret", "testRG/wrong-secret").of_vault("wrong-secret");
 
@@ -279,7 +279,7 @@ async fn secret_that_the_controller_may_not_read() {
 async fn identity_that_may_not_even_read_the_vault() {
     let (world, _) = world().await;
     a_quick_vm(&world, "no-role", point()).await;
-    let vault = world.vault("nobody").as_principal(4);
+    let vault = world.vault("nobody").by_principal(4);
     world.add_vault(&vault, "emulated-secret-nobody").await;
     let restore = a_restore("no-role", "testRG/no-role").of_vault("nobody");
 
@@ -300,7 +300,7 @@ async fn identity_that_may_not_even_read_the_vault() {
 async fn identity_that_may_read_but_not_restore() {
     let (world, _) = world().await;
     a_quick_vm(&world, "reader", point()).await;
-    let vault = world.vault("reader").as_principal(3);
+    let vault = world.vault("reader").by_principal(3);
     world.add_vault(&vault, "emulated-secret-reader").await;
     let restore = a_restore("reader", "testRG/reader").of_vault("reader");
 

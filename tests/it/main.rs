@@ -1,12 +1,16 @@
 //! The integration tests: one binary, one real control plane, a namespace for each test.
 
 mod admission;
+mod api_use;
 mod bad_input;
 mod control_plane;
 mod emulator;
+mod exactly_once;
 mod identity;
 mod manifests;
+mod process;
 mod replay;
 mod restore;
 mod restores;
+mod secrets;
 mod support;

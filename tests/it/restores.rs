@@ -230,6 +230,8 @@ async fn restore_that_leaves_vhds_says_so() {
         properties.get("targetResourceGroupId").is_none(),
         "{properties:#}"
     );
+    let warning = "without spec.target.resourceGroupId Azure writes VHD files";
+    assert!(message(&ended).contains(warning), "{}", message(&ended));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -84,16 +84,6 @@ impl Azure {
             .await;
     }
 
-    /// One rule: every request of that operation goes like this.
-    pub async fn always(&self, operation: &str, action: Value) {
-        self.set_faults(json!([{"match": {"operation": operation}, "count": 0, "action": action}]))
-            .await;
-    }
-
-    pub async fn heal(&self) {
-        self.set_faults(json!([])).await;
-    }
-
     /// How often the rules in force were applied, in total.
     pub async fn faults_applied(&self) -> u64 {
         let rules = self.get("faults").await["rules"].clone();
@@ -106,10 +96,6 @@ impl Azure {
 
     pub async fn put(&self, path: &str, body: Value) {
         self.ask(reqwest::Method::PUT, path, Some(&body)).await;
-    }
-
-    pub async fn delete(&self, path: &str) {
-        self.ask(reqwest::Method::DELETE, path, None).await;
     }
 
     /// Adds or replaces a protected VM of `testVault`.

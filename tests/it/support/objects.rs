@@ -56,13 +56,6 @@ impl Restore {
         self
     }
 
-    /// Writes a finalizer-free annotation, as somebody would in the manifest.
-    #[must_use]
-    pub fn annotated(mut self, key: &str, value: &str) -> Self {
-        self.0["metadata"]["annotations"][key] = value.into();
-        self
-    }
-
     pub fn name(&self) -> &str {
         self.0["metadata"]["name"].as_str().unwrap_or_default()
     }
@@ -114,7 +107,7 @@ impl Vault {
 
     /// Another principal of the built-in scenario, by the last digit of its id.
     #[must_use]
-    pub fn as_principal(self, digit: u8) -> Self {
+    pub fn by_principal(self, digit: u8) -> Self {
         self.with(
             "auth.servicePrincipal.clientId",
             format!("a0000000-0000-4000-8000-00000000000{digit}"),

@@ -8,7 +8,7 @@ use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use testbed::{ControlPlane, Controller, ControllerOptions, Emulator, EmulatorOptions, Scenario};
+use testbed::{ControlPlane, Controller, ControllerOptions, Emulator, EmulatorOptions};
 
 /// How much faster the clocks of emulator and controller go, if a test does not say: a minute is a second.
 pub const SCALE: u32 = 60;
@@ -22,6 +22,8 @@ pub struct Stage {
     pub emulator: Emulator,
     pub controller: Controller,
     pub namespace: String,
+    /// How the controller was started, to start another one beside it.
+    pub options: ControllerOptions,
     origin: jiff::Timestamp,
     scale: u32,
 }
@@ -38,7 +40,6 @@ pub struct World {
 pub struct WorldBuilder {
     prefix: String,
     scale: Option<u32>,
-    scenario: Option<Scenario>,
     vaultless: bool,
     also: Vec<String>,
     controller: ControllerOptions,
@@ -298,12 +299,6 @@ impl WorldBuilder {
         self
     }
 
-    #[must_use]
-    pub fn scenario(mut self, yaml: String) -> Self {
-        self.scenario = Some(Scenario::Yaml(yaml));
-        self
-    }
-
     /// Neither vault object nor Secret nor the right to read it.
     #[must_use]
     pub fn without_vault(mut self) -> Self {
@@ -331,7 +326,7 @@ impl WorldBuilder {
         let scale = self.scale.unwrap_or(SCALE);
         let (time_scale, time_origin) = (Some(scale), Some(origin));
         let emulator = EmulatorOptions {
-            scenario: self.scenario,
+            scenario: None,
             time_scale,
             time_origin,
         };
@@ -346,7 +341,8 @@ impl WorldBuilder {
             .env
             .entry("VMRESTORE_LOG".to_owned())
             .or_insert_with(|| "info,vmrestore=debug".to_owned());
-        let controller = Controller::start(plane, options)
+        options.args.push("--adoption-window=10m".to_owned());
+        let controller = Controller::start(plane, options.clone())
             .await
             .unwrap_or_else(|error| panic!("{}", testbed::chain(&error)));
         let world = World::of(Arc::new(Stage {
@@ -354,6 +350,7 @@ impl WorldBuilder {
             emulator,
             controller,
             namespace,
+            options,
             origin,
             scale,
         }));

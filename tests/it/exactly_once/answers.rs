@@ -1,0 +1,192 @@
+//! Whatever Azure, or a gateway before it, answers to the trigger.
+
+use super::a_quick_restore;
+use crate::support::azure::an_error;
+use crate::support::reading::{phase, reason, text};
+use crate::support::world::World;
+use futures::future::join_all;
+use serde_json::{Value, json};
+
+/// What one answer to the first trigger leads to.
+struct Case {
+    /// The restore and its VM.
+    name: String,
+    action: Value,
+    /// Requests that reach Azure, and whether they carry one id: the same attempt once more, or another one.
+    posts: usize,
+    one_id: bool,
+    jobs: usize,
+}
+
+fn after(name: &str, answer: Value) -> Case {
+    let mut action = answer;
+    action["when"] = "afterEffect".into();
+    Case {
+        name: format!("{name}-after"),
+        action,
+        posts: 1,
+        one_id: true,
+        jobs: 1,
+    }
+}
+
+/// Nothing took effect, which nobody can know: another attempt follows the window.
+fn unknown_before(name: &str, action: Value) -> Case {
+    Case {
+        name: format!("{name}-before"),
+        action,
+        posts: 2,
+        one_id: false,
+        jobs: 1,
+    }
+}
+
+/// The answer proves that nothing started: the same attempt follows.
+fn not_started(name: &str, action: Value) -> Case {
+    Case {
+        name: format!("{name}-said"),
+        action,
+        posts: 2,
+        one_id: true,
+        jobs: 1,
+    }
+}
+
+fn answer(status: u16, code: &str) -> Value {
+    json!({ "answer": an_error(status, code) })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_answer_to_a_trigger_ends_in_one_job() {
+    let world = World::start("answers").await;
+    let no_headers = json!({"emptyBody": true, "dropHeaders": ["azure-asyncoperation", "location", "retry-after"]});
+    let elsewhere =
+        json!({"answer": {"status": 302, "headers": {"Location": "https://example.com/login"}}});
+    let mut throttled = answer(429, "OperationNotAllowed");
+    throttled["answer"]["headers"] = json!({"Retry-After": "1"});
+    let mut cases = vec![
+        after("lost", json!({"reset": true})),
+        unknown_before("lost", json!({"reset": true})),
+        after("t408", answer(408, "RequestTimeout")),
+        unknown_before("t408", answer(408, "RequestTimeout")),
+        after("empty202", no_headers),
+        after("page", json!({"html": true})),
+        after("cut", json!({"truncateBody": 3})),
+        after("redirect", elsewhere),
+        after("codeless", json!({"answer": {"status": 400, "body": "no"}})),
+        after("internal", answer(400, "CloudInternalError")),
+        // The item is busy with what this very request has started.
+        after("busy", answer(409, "BMSUserErrorObjectLocked")),
+        not_started("busy", answer(409, "BMSUserErrorObjectLocked")),
+        not_started("token", answer(401, "InvalidAuthenticationToken")),
+        not_started("throttled", throttled),
+    ];
+    for status in [500, 503, 504] {
+        cases.push(after(&format!("s{status}"), answer(status, "Broken")));
+        cases.push(unknown_before(
+            &format!("s{status}"),
+            answer(status, "Broken"),
+        ));
+    }
+    let rule = |case: &Case| json!({"match": {"operation": "TriggerRestore", "path": case.name}, "action": case.action});
+    world
+        .azure
+        .set_faults(cases.iter().map(rule).collect())
+        .await;
+
+    let runs = cases.iter().map(async |case| {
+        let restore = a_quick_restore(&world, &case.name).await;
+        world.run(&restore).await
+    });
+    let ended = join_all(runs).await;
+
+    for (case, object) in cases.iter().zip(ended) {
+        let name = &case.name;
+        let posts = world.azure.posts(name).await;
+        let jobs = world.azure.jobs(name).await;
+        assert_eq!(phase(&object), "Succeeded", "{name}: {object:#}");
+        assert_eq!(jobs.len(), case.jobs, "{name}: {posts:#?}");
+        assert_eq!(posts.len(), case.posts, "{name}: {posts:#?}");
+        let first = &posts[0]["clientRequestId"];
+        let one_id = posts.iter().all(|post| post["clientRequestId"] == *first);
+        assert_eq!(one_id, case.one_id, "{name}: {posts:#?}");
+        assert_eq!(text(&object, "/job/id"), jobs[0], "{name}");
+    }
+    let posts = world.azure.posts("throttled-said").await;
+    let time = |post: &Value| {
+        post["time"]
+            .as_str()
+            .unwrap()
+            .parse::<jiff::Timestamp>()
+            .unwrap()
+    };
+    let waited = time(&posts[1]).duration_since(time(&posts[0]));
+    // One real second, as Azure asked.
+    assert!(waited >= jiff::SignedDuration::from_secs(60), "{waited:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn trigger_that_azure_refuses_for_good_ends_the_run_in_its_words() {
+    let world = World::start("refused").await;
+    world
+        .azure
+        .once(
+            "TriggerRestore",
+            answer(400, "UserErrorTargetResourceGroupNotFound"),
+        )
+        .await;
+
+    let ended = world.run(&a_quick_restore(&world, "refused").await).await;
+
+    assert_eq!(
+        (phase(&ended), reason(&ended)),
+        ("Failed", "RestoreRefused"),
+        "{ended:#}"
+    );
+    assert!(text(&ended, "/message").contains("UserErrorTargetResourceGroupNotFound as ordered"));
+    assert_eq!(world.azure.posts("refused").await.len(), 1);
+    assert!(world.azure.jobs("refused").await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_that_cannot_be_understood_delay_a_restore_and_no_more() {
+    let world = World::start("garbage").await;
+    let reads = [
+        "GetVault",
+        "ListProtectedItems",
+        "ListRecoveryPoints",
+        "ListJobs",
+        "GetVaultOperationStatus",
+        "GetJob",
+    ];
+    let garbage = [
+        json!({"html": true}),
+        json!({"truncateBody": 20}),
+        json!({"emptyBody": true}),
+        json!({"answer": {"status": 200, "body": "this is no JSON"}}),
+        json!({"answer": {"status": 200, "body": {"value": 7, "properties": [], "id": {}, "status": 3}}}),
+        json!({"answer": {"status": 200, "body": [[], null]}}),
+    ];
+    let rule = |operation: &str, nth: usize, action: &Value| json!({"match": {"operation": operation}, "nth": nth + 1, "action": action});
+    let rules = reads.iter().flat_map(|operation| {
+        garbage
+            .iter()
+            .enumerate()
+            .map(|(nth, action)| rule(operation, nth, action))
+    });
+    world.azure.set_faults(rules.collect()).await;
+    // A second VM, so that job and operation are read often enough.
+    let (one, other) = (
+        a_quick_restore(&world, "garbage-1").await,
+        a_quick_restore(&world, "garbage-2").await,
+    );
+
+    let ended = futures::join!(world.run(&one), world.run(&other));
+
+    for (object, name) in [(&ended.0, "garbage-1"), (&ended.1, "garbage-2")] {
+        assert_eq!(phase(object), "Succeeded", "{object:#}");
+        assert_eq!(world.azure.jobs(name).await.len(), 1);
+    }
+    assert!(world.azure.faults_applied().await > 20);
+    assert!(!world.stage.controller.logs().contains("panicked"));
+}

@@ -1,0 +1,137 @@
+//! The object or its status is lost, spoilt, or applied again.
+
+use super::{a_quick_restore, asked};
+use crate::support::azure::a_vm;
+use crate::support::objects::a_restore;
+use crate::support::reading::{message, phase, text};
+use crate::support::world::World;
+use serde_json::{Value, json};
+
+async fn a_long_vm(world: &World, name: &str) {
+    let vm = a_vm(name, json!({"duration": "15m", "listDelay": "2m"}));
+    world.azure.put_vm(vm).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn status_erased_while_the_job_runs_comes_back_from_the_vaults_jobs() {
+    let world = World::start("erased").await;
+    a_long_vm(&world, "erased").await;
+    world
+        .apply(a_restore("erased", "testRG/erased").json())
+        .await;
+    world.with_reason("erased", "JobRunning").await;
+
+    world.replace_status("erased", None).await;
+    let ended = world.ended("erased").await;
+
+    assert_eq!(phase(&ended), "Succeeded", "{ended:#}");
+    assert_eq!(world.azure.posts("erased").await.len(), 1);
+    assert_eq!(text(&ended, "/job/id"), world.azure.jobs("erased").await[0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn status_that_cannot_be_understood_stays_and_blocks_until_it_is_erased() {
+    let world = World::start("spoilt").await;
+    a_long_vm(&world, "spoilt").await;
+    world
+        .apply(a_restore("spoilt", "testRG/spoilt").json())
+        .await;
+    world.with_reason("spoilt", "JobRunning").await;
+
+    let spoilt = json!({"phase": "Running", "finished": false, "runKey": "no-uuid", "attempts": [{"number": 99, "state": "Running"}], "observedGeneration": 1});
+    world.replace_status("spoilt", Some(spoilt)).await;
+    let blocked = world.with_reason("spoilt", "StatusUnreadable").await;
+
+    assert_eq!(phase(&blocked), "Blocked", "{blocked:#}");
+    assert!(
+        message(&blocked).contains("erase the status"),
+        "{}",
+        message(&blocked)
+    );
+    assert_eq!(
+        blocked["status"]["runKey"], "no-uuid",
+        "what stood there stays"
+    );
+    assert_eq!(blocked["status"]["attempts"][0]["number"], 99);
+
+    world.replace_status("spoilt", None).await;
+    let ended = world.ended("spoilt").await;
+
+    assert_eq!(phase(&ended), "Succeeded", "{ended:#}");
+    assert_eq!(world.azure.posts("spoilt").await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn object_deleted_and_applied_again_finds_its_own_job() {
+    let world = World::start("again").await;
+    let held = json!([{
+        "match": {"operation": "TriggerRestore", "path": "again-claimed"},
+        "action": {"when": "afterEffect", "delay": "PT2M", "reset": true},
+    }]);
+    world.azure.set_faults(held).await;
+
+    let claimed = async {
+        a_long_vm(&world, "again-claimed").await;
+        world
+            .apply(a_restore("again-claimed", "testRG/again-claimed").json())
+            .await;
+        asked(&world, "TriggerRestore").await;
+        applied_again(&world, "again-claimed").await
+    };
+    let running = async {
+        a_long_vm(&world, "again-running").await;
+        world
+            .apply(a_restore("again-running", "testRG/again-running").json())
+            .await;
+        world.with_reason("again-running", "JobRunning").await;
+        applied_again(&world, "again-running").await
+    };
+    let ended = async {
+        let restore = a_quick_restore(&world, "again-ended").await;
+        world.run(&restore).await;
+        applied_again(&world, "again-ended").await
+    };
+
+    for object in <[Value; 3]>::from(futures::join!(claimed, running, ended)) {
+        assert_eq!(phase(&object), "Succeeded", "{object:#}");
+        let name = object["metadata"]["name"].as_str().unwrap();
+        assert_eq!(world.azure.posts(name).await.len(), 1, "{name}");
+        assert_eq!(text(&object, "/job/id"), world.azure.jobs(name).await[0]);
+    }
+}
+
+async fn applied_again(world: &World, name: &str) -> Value {
+    world.delete("VmRestore", name).await;
+    world.gone(name).await;
+    world.run(&a_restore(name, &format!("testRG/{name}"))).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_run_id_and_another_name_are_other_runs() {
+    let world = World::start("runid").await;
+    let restore = a_quick_restore(&world, "repeated").await;
+    world.run(&restore).await;
+
+    world.delete("VmRestore", "repeated").await;
+    world.gone("repeated").await;
+    let once_more = world.run(&restore.clone().with("runId", "2")).await;
+    let namesake = world.run(&a_restore("other-name", "testRG/repeated")).await;
+
+    let jobs = world.azure.jobs("repeated").await;
+    assert_eq!(jobs.len(), 3, "{jobs:?}");
+    assert_eq!(text(&once_more, "/job/id"), jobs[1]);
+    assert_eq!(text(&namesake, "/job/id"), jobs[2]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn object_deleted_before_its_trigger_goes_at_once() {
+    let world = World::start("unborn").await;
+    let restore = a_quick_restore(&world, "unborn").await.of_vault("nowhere");
+    world.apply(restore.json()).await;
+    world.with_reason("unborn", "VaultNotFound").await;
+
+    world.delete("VmRestore", "unborn").await;
+    world.gone("unborn").await;
+
+    assert!(world.azure.posts("unborn").await.is_empty());
+}
