@@ -6,7 +6,7 @@ CARGO ?= cargo
 RECORDINGS ?= $(AZURE_RECORDINGS_DIR)
 
 .DEFAULT_GOAL := help
-.PHONY: help build build-release controlplane demo playground test fmt lint unit integration replay doc crds clean cargo-is-there
+.PHONY: help build build-release controlplane demo playground test fmt lint unit integration replay crash-matrix doc crds clean cargo-is-there
 
 help: ## Show this list
 	@echo "vmrestore: restores Azure VMs from Azure Backup, declared as Kubernetes resources"
@@ -54,6 +54,9 @@ integration: controlplane build ## Tests on a real API server
 replay: controlplane build ## Play recorded answers of Azure to the controller: make replay RECORDINGS=DIR
 	@test -n "$(RECORDINGS)" || { echo "make replay needs a folder with recordings: make replay RECORDINGS=DIR" >&2; exit 2; }
 	@target/debug/testbed replay --recordings "$(RECORDINGS)" $(REPLAY_FLAGS)
+
+crash-matrix: controlplane build ## Kill the controller at every request that a restore makes, for every type
+	@target/debug/testbed crash-matrix $(CRASH_FLAGS)
 
 doc: cargo-is-there ## Build the documentation of the code; a broken link is an error
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --workspace

@@ -2,6 +2,7 @@
 
 mod admission;
 mod control_plane;
+mod crash;
 mod emulator;
 mod manifests;
 mod replay;
