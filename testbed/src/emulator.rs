@@ -181,6 +181,22 @@ impl Emulator {
         self.set_faults(&serde_json::json!({"rules": []})).await
     }
 
+    /// The rules for faults, with how often each was applied.
+    ///
+    /// # Errors
+    /// If the emulator does not answer.
+    pub async fn faults(&self) -> Result<Value, TestbedError> {
+        self.admin(reqwest::Method::GET, "faults", None).await
+    }
+
+    /// The last requests one by one, each when it has had its effect.
+    ///
+    /// # Errors
+    /// If the emulator does not answer.
+    pub async fn request_log(&self) -> Result<Value, TestbedError> {
+        self.admin(reqwest::Method::GET, "requests/log", None).await
+    }
+
     /// Moves the emulator's clock forward at once.
     ///
     /// # Errors

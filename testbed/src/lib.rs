@@ -6,6 +6,7 @@
 //! * [`Emulator`]: the Azure side, with its ledger and its faults;
 //! * [`Controller`]: the controller under its own least role, which can be killed and started again;
 //! * [`Testbed`]: all three, wired to each other;
+//! * [`proxy`] and [`crash`]: the controller killed at every request that it makes;
 //! * [`replay`]: recorded answers of the real Azure, played to the controller.
 //!
 //! Every process belongs to a [`Supervisor`], a child process that lives as long as the pipe to it is open. It stops
@@ -17,11 +18,13 @@ mod bed;
 mod binaries;
 mod control_plane;
 mod controller;
+pub mod crash;
 pub mod demo;
 
 mod emulator;
 mod error;
 mod kubeconfig;
+pub mod proxy;
 pub mod replay;
 
 mod supervise;

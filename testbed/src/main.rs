@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 use jiff::SignedDuration;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use testbed::crash::{self, RestoreType, Settings as CrashSettings};
 use testbed::replay::Settings;
 
 /// A real Kubernetes control plane, the Azure emulator and the controller, on loopback.
@@ -30,6 +31,8 @@ enum Command {
     Playground,
     /// Play recorded answers of Azure to the controller and compare where it ends
     Replay(ReplayArguments),
+    /// Kill the controller at every request of a restore, before and after its effect, and see that each comes out right
+    CrashMatrix(CrashMatrixArguments),
     /// Internal: own the processes of a testbed until standard input ends
     #[command(hide = true)]
     Supervise,
@@ -52,6 +55,20 @@ struct ReplayArguments {
     longest_pause: i64,
 }
 
+#[derive(clap::Args)]
+struct CrashMatrixArguments {
+    /// Only crashes whose line contains this text, for example `TriggerRestore`
+    #[arg(long, value_name = "TEXT")]
+    only: Option<String>,
+    /// Runs at the same time
+    #[arg(long, value_name = "N", default_value_t = CrashSettings::default().parallel)]
+    parallel: usize,
+    /// How many seconds of the emulator and the controller pass in one
+    #[arg(long, value_name = "N", default_value_t = CrashSettings::default().time_scale,
+          value_parser = clap::value_parser!(u32).range(1..=600))]
+    time_scale: u32,
+}
+
 fn main() -> ExitCode {
     testbed::install_crypto_provider();
     let arguments = Arguments::parse();
@@ -61,6 +78,7 @@ fn main() -> ExitCode {
         Command::Demo => block_on(demo()),
         Command::Playground => block_on(playground()),
         Command::Replay(arguments) => block_on(replay(arguments)),
+        Command::CrashMatrix(arguments) => block_on(crash_matrix(arguments)),
         Command::Supervise => return supervise(),
     };
     result.unwrap_or_else(|error| {
@@ -120,6 +138,28 @@ async fn replay(arguments: ReplayArguments) -> Result<ExitCode, testbed::Testbed
             .await?;
     println!("{}", testbed::replay::summary(&outcomes));
     let good = outcomes.iter().all(testbed::replay::Outcome::is_good);
+    Ok(exit_code(good))
+}
+
+async fn crash_matrix(arguments: CrashMatrixArguments) -> Result<ExitCode, testbed::TestbedError> {
+    let settings = CrashSettings {
+        time_scale: arguments.time_scale,
+        parallel: arguments.parallel,
+        only: arguments.only,
+        ..CrashSettings::default()
+    };
+    let plane = testbed::ControlPlane::start().await?;
+    let mut good = true;
+    for restore in RestoreType::ALL {
+        let matrix = crash::run_matrix(&plane, restore, &settings, |result| {
+            eprintln!("{}", crash::line(result));
+        })
+        .await?;
+        println!("{}", crash::lines(&matrix).join("\n"));
+        println!("{}", crash::summary(&matrix));
+        good &= matrix.is_good();
+    }
+    plane.stop().await;
     Ok(exit_code(good))
 }
 

@@ -4,6 +4,7 @@ mod admission;
 mod api_use;
 mod bad_input;
 mod control_plane;
+mod crash;
 mod emulator;
 mod exactly_once;
 mod identity;

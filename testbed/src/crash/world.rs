@@ -1,0 +1,357 @@
+//! The world of one run: a namespace, an Azure, a proxy and a controller of its own, before one API server for all.
+
+use super::boundary::{Boundary, Crash, Side, of_azure};
+use crate::proxy::{Exchange, Moment, Proxy};
+use crate::{
+    ControlPlane, Controller, ControllerOptions, Emulator, EmulatorOptions, TestbedError,
+    VaultYaml, kubeconfig, vault_yaml,
+};
+use axum::http;
+use jiff::Timestamp;
+use kube::Client;
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+/// Name of the `VmRestore` in every world.
+const NAME: &str = "crash";
+
+/// Name of the vault object in every world.
+const VAULT: &str = "crash-vault";
+
+/// How often the emulator and the API server are asked whether something has come true.
+const POLL: Duration = Duration::from_millis(50);
+
+/// How long after the end of a run its last requests may still come, in real time.
+const TRAILING: Duration = Duration::from_secs(2);
+
+/// A restore that the matrix can be made for, with the VM of the built-in scenario that it restores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RestoreType {
+    RestoreDisks,
+}
+
+impl RestoreType {
+    /// Every type that this version has.
+    pub const ALL: [Self; 1] = [Self::RestoreDisks];
+
+    /// Azure's name of it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RestoreDisks => "RestoreDisks",
+        }
+    }
+
+    fn spec(self, subscription: &str) -> Value {
+        let in_group = |group: &str, rest: &str| {
+            format!("/subscriptions/{subscription}/resourceGroups/{group}{rest}")
+        };
+        let target = match self {
+            Self::RestoreDisks => json!({
+                "storageAccountId": in_group("testRG", "/providers/Microsoft.Storage/storageAccounts/testAccount"),
+                "resourceGroupId": in_group("restores", ""),
+            }),
+        };
+        json!({
+            "vaultRef": {"name": VAULT},
+            "sourceVirtualMachineId": in_group("testRG", "/providers/Microsoft.Compute/virtualMachines/testVM"),
+            "recoveryType": self.as_str(),
+            "target": target,
+        })
+    }
+}
+
+/// What all worlds share.
+pub(super) struct Shared<'a> {
+    pub plane: &'a ControlPlane,
+    pub client: Client,
+    /// Token of the controller's ServiceAccount.
+    pub token: String,
+    pub time_scale: u32,
+    pub origin: Timestamp,
+}
+
+impl<'a> Shared<'a> {
+    pub async fn new(plane: &'a ControlPlane, time_scale: u32) -> Result<Self, TestbedError> {
+        plane.install().await?;
+        let path = plane
+            .kubeconfig_for_service_account("vmrestore-system", "vmrestore-controller")
+            .await?;
+        let text = std::fs::read_to_string(&path)
+            .map_err(TestbedError::io(format!("read {}", path.display())))?;
+        let token = text
+            .lines()
+            .find_map(|line| line.trim().strip_prefix("token: "))
+            .ok_or_else(|| TestbedError::Unreadable("a kubeconfig without a token".to_owned()))?;
+        Ok(Self {
+            plane,
+            client: plane.client(),
+            token: token.to_owned(),
+            time_scale,
+            origin: Timestamp::now(),
+        })
+    }
+}
+
+/// One world. The controller is not started with it.
+pub(super) struct World<'a> {
+    shared: &'a Shared<'a>,
+    namespace: String,
+    proxy: Proxy,
+    pub emulator: Emulator,
+    pub controller: Option<Controller>,
+    options: ControllerOptions,
+}
+
+impl<'a> World<'a> {
+    /// Everything but the controller, with a vault object and a `VmRestore` that nobody has seen yet.
+    pub async fn build(shared: &'a Shared<'a>, restore: RestoreType) -> Result<Self, TestbedError> {
+        let options = EmulatorOptions {
+            time_scale: Some(shared.time_scale),
+            time_origin: Some(shared.origin),
+            ..EmulatorOptions::default()
+        };
+        let (emulator, proxy, namespace) = tokio::try_join!(
+            Emulator::start_under(shared.plane.supervisor(), options),
+            Proxy::start(shared.plane.url(), shared.plane.ca_file()),
+            shared.plane.namespace("crash")
+        )?;
+        let kubeconfig = shared
+            .plane
+            .supervisor()
+            .folder()
+            .join(format!("{namespace}.kubeconfig"));
+        let access = kubeconfig::Access {
+            url: proxy.url(),
+            ca_file: shared.plane.ca_file(),
+            user: "vmrestore-controller",
+            token: &shared.token,
+            namespace: &namespace,
+        };
+        kubeconfig::write(&kubeconfig, &access)?;
+        let options = ControllerOptions {
+            namespaces: vec![namespace.clone()],
+            time_scale: Some(shared.time_scale),
+            time_origin: Some(shared.origin),
+            kubeconfig: Some(kubeconfig),
+            ..ControllerOptions::default()
+        }
+        .reaching(&emulator);
+        let world = Self {
+            shared,
+            namespace,
+            proxy,
+            emulator,
+            controller: None,
+            options,
+        };
+        world.create_objects(restore).await?;
+        Ok(world)
+    }
+
+    async fn create_objects(&self, restore: RestoreType) -> Result<(), TestbedError> {
+        let ready = self.emulator.ready();
+        let yaml = vault_yaml(&VaultYaml {
+            namespace: &self.namespace,
+            name: VAULT,
+            subscription_id: &ready.subscription_id,
+            resource_group: "testVaultRG",
+            vault: "testVault",
+            resource_manager: &ready.https,
+            authority: &ready.https,
+            tenant_id: &ready.tenant_id,
+            client_id: &ready.client_id,
+            client_secret: &ready.client_secret,
+        });
+        let run = json!({
+            "apiVersion": "azurebackup.dev/v1alpha1",
+            "kind": "VmRestore",
+            "metadata": {"name": NAME, "namespace": self.namespace},
+            "spec": restore.spec(&ready.subscription_id),
+        });
+        let documents = yaml.split("\n---\n").map(|document| {
+            serde_saphyr::from_str::<Value>(document)
+                .map_err(|error| TestbedError::Unreadable(format!("read a manifest: {error}")))
+        });
+        for object in documents.chain([Ok(run)]) {
+            self.create(&object?).await?;
+        }
+        Ok(())
+    }
+
+    async fn create(&self, object: &Value) -> Result<(), TestbedError> {
+        let text = |field: &str| object[field].as_str().unwrap_or_default();
+        let group = match text("apiVersion") {
+            "v1" => "/api/v1".to_owned(),
+            version => format!("/apis/{version}"),
+        };
+        let plural = match text("kind") {
+            "RecoveryServicesVault" => "recoveryservicesvaults".to_owned(),
+            kind => format!("{}s", kind.to_lowercase()),
+        };
+        let path = format!("{group}/namespaces/{}/{plural}", self.namespace);
+        let request = http::Request::post(path)
+            .header("content-type", "application/json")
+            .body(object.to_string().into_bytes())
+            .map_err(|error| TestbedError::Unreadable(format!("make a request: {error}")))?;
+        self.shared
+            .client
+            .request::<Value>(request)
+            .await
+            .map(drop)
+            .map_err(TestbedError::kubernetes(format!(
+                "create a {}",
+                text("kind")
+            )))
+    }
+
+    /// The `VmRestore` as it is stored.
+    pub async fn object(&self) -> Result<Value, TestbedError> {
+        let path = format!(
+            "/apis/azurebackup.dev/v1alpha1/namespaces/{}/vmrestores/{NAME}",
+            self.namespace
+        );
+        let request = http::Request::get(path)
+            .body(Vec::new())
+            .map_err(|error| TestbedError::Unreadable(format!("make a request: {error}")))?;
+        self.shared
+            .client
+            .request(request)
+            .await
+            .map_err(TestbedError::kubernetes("read the VmRestore"))
+    }
+
+    /// Starts the controller, for the first time or again.
+    pub async fn start_controller(&mut self) -> Result<(), TestbedError> {
+        match &mut self.controller {
+            Some(controller) => controller.restart().await,
+            none => {
+                let controller = Controller::start(self.shared.plane, self.options.clone()).await?;
+                *none = Some(controller);
+                Ok(())
+            }
+        }
+    }
+
+    /// What the controller has logged so far.
+    pub fn controller_log(&self) -> String {
+        self.controller
+            .as_ref()
+            .map(Controller::logs)
+            .unwrap_or_default()
+    }
+
+    /// Every request that was made so far, each side in its order.
+    pub async fn recorded(&self) -> Result<Vec<Boundary>, TestbedError> {
+        let kubernetes = self.proxy.seen().into_iter().map(|exchange| Boundary {
+            side: Side::Kubernetes,
+            exchange,
+        });
+        let azure = of_azure(&self.emulator.request_log().await?);
+        Ok(kubernetes.chain(azure).collect())
+    }
+
+    /// Starts the controller, waits for the crash's request, kills the controller there and lets everything pass again.
+    /// Says whether that request came.
+    pub async fn crash(&mut self, crash: &Crash, within: Duration) -> Result<bool, TestbedError> {
+        let exchange = &crash.boundary.exchange;
+        let reached = match crash.boundary.side {
+            Side::Kubernetes => {
+                let stopped = self.proxy.stop_at(exchange.clone(), crash.moment);
+                self.start_controller().await?;
+                tokio::select! {
+                    stopped = stopped => stopped.is_ok(),
+                    ended = self.passed_by(within) => ended.map(|()| false)?,
+                }
+            }
+            Side::Azure => {
+                self.hold_at_azure(exchange, crash.moment).await?;
+                self.start_controller().await?;
+                tokio::select! {
+                    held = self.held_by_azure(crash.moment) => held.map(|()| true)?,
+                    ended = self.passed_by(within) => ended.map(|()| false)?,
+                }
+            }
+        };
+        if let Some(controller) = &self.controller {
+            controller.kill().await?;
+        }
+        self.proxy.pass_everything();
+        self.emulator.clear_faults().await?;
+        Ok(reached)
+    }
+
+    async fn hold_at_azure(&self, exchange: &Exchange, moment: Moment) -> Result<(), TestbedError> {
+        let when = match moment {
+            Moment::Before => "beforeEffect",
+            Moment::After => "afterEffect",
+        };
+        let rule = json!({
+            "match": {"operation": exchange.route, "method": exchange.method},
+            "nth": exchange.ordinal,
+            // Longer than any run: the controller dies first, and with it the connection.
+            "action": {"when": when, "delay": "PT9000H"},
+        });
+        self.emulator.set_faults(&json!({"rules": [rule]})).await
+    }
+
+    /// Waits until the emulator holds a request, on that side of its effect.
+    async fn held_by_azure(&self, moment: Moment) -> Result<(), TestbedError> {
+        loop {
+            let held = match moment {
+                Moment::Before => {
+                    self.emulator.faults().await?["rules"][0]["applied"].as_u64() > Some(0)
+                }
+                // The log has a request when its effect is there.
+                Moment::After => self.emulator.request_log().await?["requests"]
+                    .as_array()
+                    .is_some_and(|lines| lines.iter().any(|line| line["fault"].is_string())),
+            };
+            if held {
+                return Ok(());
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Waits until the run is over, or the time: the request that is waited for will not come any more.
+    async fn passed_by(&self, within: Duration) -> Result<(), TestbedError> {
+        self.settled(within).await?;
+        tokio::time::sleep(TRAILING).await;
+        Ok(())
+    }
+
+    /// Waits until the run has finished and let go of its claim, and returns the object as it is then.
+    pub async fn settled(&self, within: Duration) -> Result<(Value, bool), TestbedError> {
+        let start = Instant::now();
+        loop {
+            let object = self.object().await?;
+            let settled = object["status"]["finished"] == true && claim(&object).is_none();
+            if settled || start.elapsed() > within {
+                return Ok((object, settled));
+            }
+            tokio::time::sleep(4 * POLL).await;
+        }
+    }
+
+    /// Ends the processes of this world.
+    pub async fn end(self) -> Result<(), TestbedError> {
+        if let Some(controller) = &self.controller {
+            controller.kill().await?;
+        }
+        self.emulator.stop().await
+    }
+}
+
+/// The claim that stands on an object: its annotation, or only its finalizer.
+pub(super) fn claim(object: &Value) -> Option<String> {
+    let metadata = &object["metadata"];
+    let annotation = metadata["annotations"]["vmrestore.azurebackup.dev/claim"].as_str();
+    let finalizers = metadata["finalizers"].as_array().into_iter().flatten();
+    let held = finalizers
+        .filter_map(Value::as_str)
+        .any(|finalizer| finalizer == "vmrestore.azurebackup.dev/trigger");
+    match annotation {
+        Some(annotation) => Some(annotation.to_owned()),
+        None => held.then(String::new),
+    }
+}
