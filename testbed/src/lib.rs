@@ -16,6 +16,7 @@ mod api_server;
 pub mod assets;
 mod bed;
 mod binaries;
+pub mod chaos;
 mod control_plane;
 mod controller;
 pub mod crash;

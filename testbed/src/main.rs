@@ -31,11 +31,32 @@ enum Command {
     Playground,
     /// Play recorded answers of Azure to the controller and compare where it ends
     Replay(ReplayArguments),
+<<<<<<< HEAD
     /// Kill the controller at every request of a restore, before and after its effect, and see that each comes out right
     CrashMatrix(CrashMatrixArguments),
+=======
+    /// Restore while everything around goes wrong, and compare the emulator's ledger with what the runs say
+    Chaos(ChaosArguments),
+>>>>>>> chaos
     /// Internal: own the processes of a testbed until standard input ends
     #[command(hide = true)]
     Supervise,
+}
+
+#[derive(clap::Args)]
+struct ChaosArguments {
+    /// How long trouble is made; the calm after it takes up to five minutes more
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1440))]
+    minutes: u32,
+    /// Makes the schedule: the same seed, the same schedule
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How many seconds of the emulated Azure pass in one
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=60))]
+    time_scale: u32,
+    /// Only print the schedule
+    #[arg(long)]
+    print: bool,
 }
 
 #[derive(clap::Args)]
@@ -78,7 +99,11 @@ fn main() -> ExitCode {
         Command::Demo => block_on(demo()),
         Command::Playground => block_on(playground()),
         Command::Replay(arguments) => block_on(replay(arguments)),
+<<<<<<< HEAD
         Command::CrashMatrix(arguments) => block_on(crash_matrix(arguments)),
+=======
+        Command::Chaos(arguments) => block_on(chaos(arguments)),
+>>>>>>> chaos
         Command::Supervise => return supervise(),
     };
     result.unwrap_or_else(|error| {
@@ -141,6 +166,7 @@ async fn replay(arguments: ReplayArguments) -> Result<ExitCode, testbed::Testbed
     Ok(exit_code(good))
 }
 
+<<<<<<< HEAD
 async fn crash_matrix(arguments: CrashMatrixArguments) -> Result<ExitCode, testbed::TestbedError> {
     let settings = CrashSettings {
         time_scale: arguments.time_scale,
@@ -161,6 +187,17 @@ async fn crash_matrix(arguments: CrashMatrixArguments) -> Result<ExitCode, testb
     }
     plane.stop().await;
     Ok(exit_code(good))
+=======
+/// Ctrl-C ends the soak without a report; the supervisor then stops what runs.
+async fn chaos(arguments: ChaosArguments) -> Result<ExitCode, testbed::TestbedError> {
+    let settings = testbed::chaos::Settings {
+        minutes: arguments.minutes,
+        seed: arguments.seed,
+        time_scale: arguments.time_scale,
+        only_print: arguments.print,
+    };
+    Ok(exit_code(testbed::chaos::run(settings).await?))
+>>>>>>> chaos
 }
 
 fn exit_code(good: bool) -> ExitCode {

@@ -1,0 +1,290 @@
+//! Carries out the events of a schedule. Each runs by itself, so that the next one is on time.
+
+use super::kind;
+use super::schedule::{NAMESPACES, Schedule, What, Which};
+use super::stage::{CLAIM, Slot, Stage, VAULT_OBJECT, insisting, signal};
+use crate::{TestbedError, chain};
+use kube::api::{DeleteParams, Patch, PatchParams};
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+/// A process that was stopped runs at least so long before it is stopped again: what it had begun comes to its end.
+const BETWEEN_FREEZES: Duration = Duration::from_secs(3);
+
+/// Longest wait for an object that is being deleted: the calm at the end resolves what waits for a person.
+const DELETED_WITHIN: Duration = Duration::from_secs(3600);
+
+/// Carries out one event and counts it; what cannot be done is noted.
+pub async fn carry_out(stage: &Stage, position: usize, what: &What) {
+    match perform(stage, what).await {
+        Ok(name) => stage.tally.done(name),
+        Err(error) => stage
+            .tally
+            .failed(format!("event {position} ({what}): {}", chain(&error))),
+    }
+}
+
+async fn perform(stage: &Stage, what: &What) -> Result<&'static str, TestbedError> {
+    match what {
+        What::Create(run) => stage.create(*run).await.map(|()| "created"),
+        What::Faults(rules) => {
+            stage.emulator.set_faults(&json!({"rules": rules})).await?;
+            Ok("faults of Azure")
+        }
+        What::Kill { which, down } => {
+            let mut slot = stage.slot(*which).lock().await;
+            kill(&mut slot, *down).await.map(|()| "kills")
+        }
+        What::KillBoth { down } => kill_both(stage, *down).await.map(|()| "both down"),
+        What::Freeze { which, pause } => {
+            let slot = stage.slot(*which).lock().await;
+            freeze(&slot, *pause).await;
+            Ok("freezes")
+        }
+        What::SecondController { stays } => {
+            second(stage, *stays).await.map(|()| "second controller")
+        }
+        What::PauseApiServer { pause } => {
+            signal(stage.plane.pid(), Signal::STOP);
+            tokio::time::sleep(*pause).await;
+            signal(stage.plane.pid(), Signal::CONT);
+            Ok("API server stopped")
+        }
+        What::WrongSecret { namespace, lasts } => {
+            write_secret(stage, *namespace, "wrong").await?;
+            tokio::time::sleep(*lasts).await;
+            write_secret(stage, *namespace, kind::SECRET).await?;
+            Ok("wrong secret")
+        }
+        What::NoRole { lasts } => {
+            let role = |role| json!({"principals": [kind::principal(role)]});
+            stage.emulator.patch_scenario(&role("none")).await?;
+            tokio::time::sleep(*lasts).await;
+            stage.emulator.patch_scenario(&role("owner")).await?;
+            Ok("role missing")
+        }
+        What::RevokeTokens => stage.revoke_tokens().await.map(|()| "tokens revoked"),
+        What::EraseStatus { run, by_replace } => {
+            if *by_replace {
+                stage.write_status(*run, &json!({})).await?;
+            } else {
+                stage.write_status(*run, &Value::Null).await?;
+            }
+            Ok("status erased")
+        }
+        What::RollBackStatus { run } => roll_back(stage, *run).await,
+        What::GarbleStatus { run } => {
+            let garbled =
+                json!({"phase": "Imagined", "attempts": [{"number": 99}], "finished": true});
+            stage.write_status(*run, &garbled).await?;
+            Ok("status garbled")
+        }
+        What::SpoilClaim { run, remove } => spoil_claim(stage, *run, *remove).await,
+        What::Delete { run, again_after } => delete(stage, *run, *again_after).await,
+        What::StartBy { run, minutes } => {
+            let spec = json!({"spec": {"startBy": stage.in_minutes(*minutes)}});
+            stage.patch(*run, &spec).await.map(|()| "startBy set")
+        }
+        What::EditControl {
+            run,
+            retry_limit,
+            timeout,
+        } => {
+            let spec = json!({"spec": {"retryLimit": retry_limit, "timeouts": {"run": timeout}}});
+            stage.patch(*run, &spec).await.map(|()| "control edited")
+        }
+        What::ConflictStorm { run, edits } => {
+            for edit in 0..*edits {
+                let note =
+                    json!({"metadata": {"annotations": {"example.com/edit": edit.to_string()}}});
+                stage.patch(*run, &note).await?;
+            }
+            Ok("conflict storms")
+        }
+    }
+}
+
+async fn kill(slot: &mut Slot, down: Duration) -> Result<(), TestbedError> {
+    let wanted = slot.wanted;
+    let Some(controller) = slot.controller.as_mut().filter(|_| wanted) else {
+        return Ok(());
+    };
+    if controller.exit().await?.is_none() {
+        controller.kill().await?;
+    }
+    tokio::time::sleep(down).await;
+    controller.restart().await
+}
+
+async fn kill_both(stage: &Stage, down: Duration) -> Result<(), TestbedError> {
+    let mut first = stage.first.lock().await;
+    let mut second = stage.second.lock().await;
+    for slot in [&mut first, &mut second] {
+        if let Some(controller) = &slot.controller
+            && controller.exit().await?.is_none()
+        {
+            controller.kill().await?;
+        }
+    }
+    tokio::time::sleep(down).await;
+    for slot in [&mut first, &mut second] {
+        let wanted = slot.wanted;
+        if let Some(controller) = slot.controller.as_mut().filter(|_| wanted) {
+            controller.restart().await?;
+        }
+    }
+    Ok(())
+}
+
+async fn freeze(slot: &Slot, pause: Duration) {
+    let Some(controller) = slot.controller.as_ref().filter(|_| slot.wanted) else {
+        return;
+    };
+    signal(controller.pid(), Signal::STOP);
+    tokio::time::sleep(pause).await;
+    signal(controller.pid(), Signal::CONT);
+    tokio::time::sleep(BETWEEN_FREEZES).await;
+}
+
+/// A second controller for a while; it ends by SIGKILL, as everything here.
+async fn second(stage: &Stage, stays: Duration) -> Result<(), TestbedError> {
+    {
+        let mut slot = stage.second.lock().await;
+        slot.wanted = true;
+        match slot.controller.as_mut() {
+            Some(controller) => controller.restart().await?,
+            None => slot.controller = Some(stage.another_controller().await?),
+        }
+    }
+    tokio::time::sleep(stays).await;
+    let mut slot = stage.second.lock().await;
+    slot.wanted = false;
+    if let Some(controller) = &slot.controller
+        && controller.exit().await?.is_none()
+    {
+        controller.kill().await?;
+    }
+    Ok(())
+}
+
+/// Writes the client secret of a namespace's vault object.
+pub async fn write_secret(
+    stage: &Stage,
+    namespace: usize,
+    value: &str,
+) -> Result<(), TestbedError> {
+    let patch = json!({"stringData": {"clientSecret": value}});
+    let name = format!("{VAULT_OBJECT}-credentials");
+    insisting("write the secret", async || {
+        let secrets = stage.secrets(namespace);
+        let params = PatchParams::default();
+        secrets
+            .patch(&name, &params, &Patch::Merge(&patch))
+            .await
+            .map(drop)
+    })
+    .await
+}
+
+async fn roll_back(stage: &Stage, run: usize) -> Result<&'static str, TestbedError> {
+    let earlier = stage
+        .snapshots
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+        .get(&run)
+        .cloned();
+    if let Some(status) = earlier {
+        stage.write_status(run, &status).await?;
+    }
+    Ok("status set back")
+}
+
+/// Takes away or garbles what the claim says, while its finalizer stays.
+async fn spoil_claim(
+    stage: &Stage,
+    run: usize,
+    remove: bool,
+) -> Result<&'static str, TestbedError> {
+    let claimed = stage
+        .object(run)
+        .await?
+        .is_some_and(|object| object["metadata"]["annotations"][CLAIM].is_string());
+    if !claimed {
+        return Ok("no claim to spoil");
+    }
+    let text = if remove {
+        Value::Null
+    } else {
+        json!("what/ever")
+    };
+    let patch = json!({"metadata": {"annotations": {CLAIM: text}}});
+    stage.patch(run, &patch).await.map(|()| "claims spoilt")
+}
+
+async fn delete(
+    stage: &Stage,
+    run: usize,
+    again_after: Option<Duration>,
+) -> Result<&'static str, TestbedError> {
+    let name = Schedule::name_of(run);
+    insisting("delete a VmRestore", async || {
+        match stage
+            .objects_of(run)
+            .delete(&name, &DeleteParams::default())
+            .await
+        {
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+            other => other.map(drop),
+        }
+    })
+    .await?;
+    let Some(pause) = again_after else {
+        return Ok("deleted for good");
+    };
+    let give_up = Instant::now() + DELETED_WITHIN;
+    while stage
+        .object(run)
+        .await?
+        .is_some_and(|object| object["metadata"]["deletionTimestamp"].is_string())
+    {
+        if Instant::now() > give_up {
+            return Err(TestbedError::TimedOut {
+                what: format!("{}/{name} to go away", NAMESPACES[stage.run(run).namespace]),
+                seconds: DELETED_WITHIN.as_secs(),
+                log: String::new(),
+            });
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    tokio::time::sleep(pause).await;
+    stage
+        .create(run)
+        .await
+        .map(|()| "deleted and applied again")
+}
+
+/// Ends all trouble: Azure is well again, every secret and role is right, nothing is stopped, the first controller runs alone.
+pub async fn make_calm(stage: &Stage) -> Result<(), TestbedError> {
+    signal(stage.plane.pid(), Signal::CONT);
+    stage.emulator.clear_faults().await?;
+    let role = json!({"principals": [kind::principal("owner")]});
+    stage.emulator.patch_scenario(&role).await?;
+    for namespace in 0..NAMESPACES.len() {
+        write_secret(stage, namespace, kind::SECRET).await?;
+    }
+    for which in [Which::First, Which::Second] {
+        let mut slot = stage.slot(which).lock().await;
+        slot.wanted = which == Which::First;
+        let Some(controller) = slot.controller.as_mut() else {
+            continue;
+        };
+        signal(controller.pid(), Signal::CONT);
+        match (which, controller.exit().await?) {
+            (Which::First, Some(_)) => controller.restart().await?,
+            (Which::Second, None) => controller.kill().await.map(drop)?,
+            (Which::First, None) | (Which::Second, Some(_)) => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,353 @@
+//! What a soak does and when: made from the seed alone, before anything is started. Pure.
+
+use super::kind::Kind;
+use super::weather;
+use fastrand::Rng;
+use serde_json::Value;
+use std::fmt;
+use std::time::Duration;
+
+/// Namespaces of the soak, each with a vault object; the first and the last name the same vault in Azure.
+pub const NAMESPACES: [&str; 3] = ["chaos-a", "chaos-b", "chaos-c"];
+
+/// The runs that exist so far and are young enough to be worth disturbing.
+const YOUNG_RUNS: usize = 7;
+
+/// Longest time that a process is stopped, in real time. With a time scale of 60 the sum of everything that may delay the
+/// sight of a restore (claim 30 s, this, an answer held back for 90 s, operation 66 s, list 3 min) stays below the
+/// adoption window of 15 min; a longer one would be the residual risk that the design names.
+pub const LONGEST_FREEZE: Duration = Duration::from_millis(3500);
+
+/// A whole soak.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Schedule {
+    pub runs: Vec<PlannedRun>,
+    /// In the order of their times; the place in this list is the position that the report names.
+    pub events: Vec<Event>,
+}
+
+/// One `VmRestore` of the soak.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlannedRun {
+    /// Its place in [`NAMESPACES`].
+    pub namespace: usize,
+    /// The VM; several runs may share one.
+    pub machine: String,
+    /// What restores of that VM do.
+    pub kind: Kind,
+    pub retry_limit: u8,
+    /// `spec.timeouts.run`.
+    pub run_timeout: &'static str,
+    /// `spec.startBy`, so many minutes of scaled time after its creation.
+    pub start_by_minutes: Option<u32>,
+}
+
+/// Something that happens.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// Real time since the start.
+    pub at: Duration,
+    pub what: What,
+}
+
+/// Which controller.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Which {
+    First,
+    Second,
+}
+
+/// What happens. Numbers of runs are places in [`Schedule::runs`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum What {
+    Create(usize),
+    Faults(Vec<Value>),
+    Kill {
+        which: Which,
+        down: Duration,
+    },
+    KillBoth {
+        down: Duration,
+    },
+    Freeze {
+        which: Which,
+        pause: Duration,
+    },
+    SecondController {
+        stays: Duration,
+    },
+    PauseApiServer {
+        pause: Duration,
+    },
+    WrongSecret {
+        namespace: usize,
+        lasts: Duration,
+    },
+    NoRole {
+        lasts: Duration,
+    },
+    RevokeTokens,
+    EraseStatus {
+        run: usize,
+        by_replace: bool,
+    },
+    RollBackStatus {
+        run: usize,
+    },
+    GarbleStatus {
+        run: usize,
+    },
+    SpoilClaim {
+        run: usize,
+        remove: bool,
+    },
+    Delete {
+        run: usize,
+        again_after: Option<Duration>,
+    },
+    StartBy {
+        run: usize,
+        minutes: u32,
+    },
+    EditControl {
+        run: usize,
+        retry_limit: u8,
+        timeout: &'static str,
+    },
+    ConflictStorm {
+        run: usize,
+        edits: u32,
+    },
+}
+
+impl Schedule {
+    /// The schedule of a seed: the same seed and length give the same schedule.
+    pub fn new(seed: u64, length: Duration) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        let mut events = Vec::new();
+        let mut runs: Vec<PlannedRun> = Vec::new();
+        for at in times(&mut rng, length, 6.5) {
+            let number = runs.len();
+            runs.push(planned(&mut rng, &runs));
+            events.push(Event {
+                at,
+                what: What::Create(number),
+            });
+        }
+        let births: Vec<Duration> = events.iter().map(|event| event.at).collect();
+        for (every, make) in RHYTHMS {
+            for at in times(&mut rng, length, *every) {
+                let born = births.iter().filter(|birth| **birth < at).count();
+                if born > 0 {
+                    let run = born - 1 - rng.usize(..born.min(YOUNG_RUNS));
+                    let what = make(&mut rng, run);
+                    events.push(Event { at, what });
+                }
+            }
+        }
+        events.sort_by_key(|event| event.at);
+        Self { runs, events }
+    }
+
+    /// The name of a run's object, which its target resource group bears too.
+    pub fn name_of(run: usize) -> String {
+        format!("run-{run:03}")
+    }
+}
+
+type Make = fn(&mut Rng, usize) -> What;
+
+/// How often something happens, in seconds of real time, and what.
+const RHYTHMS: &[(f64, Make)] = &[
+    (4.0, |rng, _| What::Faults(weather::rules(rng))),
+    (15.0, |rng, _| What::Kill {
+        which: which(rng),
+        down: milliseconds(rng, 0, 3000),
+    }),
+    (90.0, |rng, _| What::KillBoth {
+        down: milliseconds(rng, 8000, 22_000),
+    }),
+    (17.0, |rng, _| What::Freeze {
+        which: which(rng),
+        pause: milliseconds(rng, 200, 3500).min(LONGEST_FREEZE),
+    }),
+    (50.0, |rng, _| What::SecondController {
+        stays: milliseconds(rng, 12_000, 35_000),
+    }),
+    (53.0, |rng, _| What::PauseApiServer {
+        pause: milliseconds(rng, 500, 5000),
+    }),
+    (80.0, |rng, _| What::WrongSecret {
+        namespace: rng.usize(..NAMESPACES.len()),
+        lasts: milliseconds(rng, 4000, 25_000),
+    }),
+    (97.0, |rng, _| What::NoRole {
+        lasts: milliseconds(rng, 1000, 8000),
+    }),
+    (41.0, |_, _| What::RevokeTokens),
+    (13.0, |rng, run| What::EraseStatus {
+        run,
+        by_replace: rng.bool(),
+    }),
+    (29.0, |_, run| What::RollBackStatus { run }),
+    (67.0, |_, run| What::GarbleStatus { run }),
+    (37.0, |rng, run| What::SpoilClaim {
+        run,
+        remove: rng.bool(),
+    }),
+    (19.0, |rng, run| {
+        let again = rng.f64() < 0.8;
+        What::Delete {
+            run,
+            again_after: again.then(|| milliseconds(rng, 0, 4000)),
+        }
+    }),
+    (31.0, |rng, run| What::StartBy {
+        run,
+        minutes: rng.u32(0..20),
+    }),
+    (18.0, |rng, run| What::EditControl {
+        run,
+        retry_limit: rng.u8(0..5),
+        timeout: if rng.f64() < 0.15 { "30m" } else { "24h" },
+    }),
+    (11.0, |rng, run| What::ConflictStorm {
+        run,
+        edits: rng.u32(5..40),
+    }),
+];
+
+fn planned(rng: &mut Rng, before: &[PlannedRun]) -> PlannedRun {
+    let number = before.len();
+    let namespace = rng.usize(..NAMESPACES.len());
+    let shared = (number > 0 && rng.f64() < 0.15).then(|| &before[rng.usize(..number)]);
+    let (namespace, machine, kind) = match shared {
+        Some(other) => (other.namespace, other.machine.clone(), other.kind),
+        None => (namespace, format!("vm-{number:03}"), Kind::any(rng)),
+    };
+    PlannedRun {
+        namespace,
+        machine,
+        kind,
+        retry_limit: rng.u8(0..5),
+        run_timeout: if kind == Kind::Hangs { "25m" } else { "24h" },
+        start_by_minutes: (rng.f64() < 0.15).then(|| rng.u32(2..60)),
+    }
+}
+
+/// Instants whose distances are `every` seconds on average.
+fn times(rng: &mut Rng, length: Duration, every: f64) -> Vec<Duration> {
+    let mut at = every * rng.f64();
+    let mut times = Vec::new();
+    while at < length.as_secs_f64() {
+        times.push(Duration::from_secs_f64(at));
+        at += every * (0.4 + 1.2 * rng.f64());
+    }
+    times
+}
+
+fn which(rng: &mut Rng) -> Which {
+    if rng.f64() < 0.7 {
+        Which::First
+    } else {
+        Which::Second
+    }
+}
+
+fn milliseconds(rng: &mut Rng, least: u64, most: u64) -> Duration {
+    Duration::from_millis(rng.u64(least..=most))
+}
+
+impl What {
+    /// The run that it is about, if it is about one.
+    pub fn run(&self) -> Option<usize> {
+        match self {
+            Self::Create(run)
+            | Self::EraseStatus { run, .. }
+            | Self::RollBackStatus { run }
+            | Self::GarbleStatus { run }
+            | Self::SpoilClaim { run, .. }
+            | Self::Delete { run, .. }
+            | Self::StartBy { run, .. }
+            | Self::EditControl { run, .. }
+            | Self::ConflictStorm { run, .. } => Some(*run),
+            Self::Faults(_)
+            | Self::Kill { .. }
+            | Self::KillBoth { .. }
+            | Self::Freeze { .. }
+            | Self::SecondController { .. }
+            | Self::PauseApiServer { .. }
+            | Self::WrongSecret { .. }
+            | Self::NoRole { .. }
+            | Self::RevokeTokens => None,
+        }
+    }
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Faults(rules) => {
+                let rules: Vec<String> = rules.iter().map(weather::in_words).collect();
+                write!(f, "Azure: {}", rules.join("; "))
+            }
+            other => write!(f, "{other:?}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LENGTH: Duration = Duration::from_secs(600);
+
+    #[test]
+    fn a_seed_reproduces_its_schedule_and_another_one_does_not() {
+        assert_eq!(Schedule::new(7, LENGTH), Schedule::new(7, LENGTH));
+        assert_ne!(Schedule::new(7, LENGTH), Schedule::new(8, LENGTH));
+    }
+
+    #[test]
+    fn nothing_happens_to_a_run_before_it_exists() {
+        let schedule = Schedule::new(1, LENGTH);
+        let mut created = 0;
+
+        for event in &schedule.events {
+            match event.what {
+                What::Create(run) => {
+                    assert_eq!(run, created);
+                    created += 1;
+                }
+                _ => assert!(event.what.run().is_none_or(|run| run < created)),
+            }
+        }
+        assert!(created >= 60, "{created}");
+    }
+
+    #[test]
+    fn ten_minutes_have_something_of_everything() {
+        let schedule = Schedule::new(1, LENGTH);
+
+        let mut seen: Vec<_> = schedule
+            .events
+            .iter()
+            .map(|event| std::mem::discriminant(&event.what))
+            .collect();
+        seen.dedup();
+        let distinct: std::collections::HashSet<_> = seen.into_iter().collect();
+
+        assert_eq!(distinct.len(), RHYTHMS.len() + 1);
+    }
+
+    #[test]
+    fn no_process_is_stopped_for_longer_than_the_bound() {
+        for seed in 0..50 {
+            for event in Schedule::new(seed, LENGTH).events {
+                if let What::Freeze { pause, .. } = event.what {
+                    assert!(pause <= LONGEST_FREEZE);
+                }
+            }
+        }
+    }
+}
