@@ -31,13 +31,10 @@ enum Command {
     Playground,
     /// Play recorded answers of Azure to the controller and compare where it ends
     Replay(ReplayArguments),
-<<<<<<< HEAD
     /// Kill the controller at every request of a restore, before and after its effect, and see that each comes out right
     CrashMatrix(CrashMatrixArguments),
-=======
     /// Restore while everything around goes wrong, and compare the emulator's ledger with what the runs say
     Chaos(ChaosArguments),
->>>>>>> chaos
     /// Internal: own the processes of a testbed until standard input ends
     #[command(hide = true)]
     Supervise,
@@ -99,11 +96,8 @@ fn main() -> ExitCode {
         Command::Demo => block_on(demo()),
         Command::Playground => block_on(playground()),
         Command::Replay(arguments) => block_on(replay(arguments)),
-<<<<<<< HEAD
         Command::CrashMatrix(arguments) => block_on(crash_matrix(arguments)),
-=======
         Command::Chaos(arguments) => block_on(chaos(arguments)),
->>>>>>> chaos
         Command::Supervise => return supervise(),
     };
     result.unwrap_or_else(|error| {
@@ -166,7 +160,6 @@ async fn replay(arguments: ReplayArguments) -> Result<ExitCode, testbed::Testbed
     Ok(exit_code(good))
 }
 
-<<<<<<< HEAD
 async fn crash_matrix(arguments: CrashMatrixArguments) -> Result<ExitCode, testbed::TestbedError> {
     let settings = CrashSettings {
         time_scale: arguments.time_scale,
@@ -187,7 +180,8 @@ async fn crash_matrix(arguments: CrashMatrixArguments) -> Result<ExitCode, testb
     }
     plane.stop().await;
     Ok(exit_code(good))
-=======
+}
+
 /// Ctrl-C ends the soak without a report; the supervisor then stops what runs.
 async fn chaos(arguments: ChaosArguments) -> Result<ExitCode, testbed::TestbedError> {
     let settings = testbed::chaos::Settings {
@@ -197,7 +191,6 @@ async fn chaos(arguments: ChaosArguments) -> Result<ExitCode, testbed::TestbedEr
         only_print: arguments.print,
     };
     Ok(exit_code(testbed::chaos::run(settings).await?))
->>>>>>> chaos
 }
 
 fn exit_code(good: bool) -> ExitCode {
