@@ -66,15 +66,7 @@ async fn stands_still(world: &World, restore: &Restore, wanted: &str, words: &[&
             message(&object)
         );
     }
-    let warning = ("Warning".to_owned(), wanted.to_owned());
-    let told = async || {
-        world
-            .events(restore.name())
-            .await
-            .contains(&warning)
-            .then_some(())
-    };
-    crate::support::eventually("the event", 10, told).await;
+    world.told(restore.name(), "Warning", wanted).await;
     assert!(
         jobs(world, restore).await.is_empty(),
         "something was started"
