@@ -185,6 +185,9 @@ pub fn set(
 }
 
 fn milestones(conditions: &mut Vec<Condition>, record: &Record, generation: i64, now: Timestamp) {
+    // Once seen it stays said, also when the job that is followed has ended.
+    let duplicate = record.note.kind == NoteKind::DuplicateJobs
+        || reason_of(conditions, ConditionType::Triggered) == Some(Reason::DuplicateJobs.as_str());
     let mut reach = |about: ConditionType, reason: Reason, message: String| {
         let said = Said {
             status: Some(true),
@@ -209,7 +212,7 @@ fn milestones(conditions: &mut Vec<Condition>, record: &Record, generation: i64,
     if let Some(attempt) = triggered {
         let found = attempt.job.is_some() && attempt.operation.is_none();
         let reason = match attempt.state {
-            _ if record.note.kind == NoteKind::DuplicateJobs => Reason::DuplicateJobs,
+            _ if duplicate => Reason::DuplicateJobs,
             AttemptState::Adopted => Reason::JobAdopted,
             _ if found => Reason::JobAdopted,
             _ => Reason::Accepted,

@@ -20,10 +20,7 @@ async fn no_secret_reaches_logs_objects_events_metrics_or_the_ledger() {
         .start()
         .await;
     let signed = json!({"service": {"signedPollUrls": true}});
-    world
-        .azure
-        .ask(reqwest::Method::PATCH, "scenario", Some(&signed))
-        .await;
+    world.azure.patch(signed).await;
     let telling = |status: u16| {
         let message = format!(
             "Authorization: Bearer {TOKEN} at https://x.blob.core.windows.net/c?sv=1&sig=c2VjcmV0%3D failed"

@@ -190,3 +190,40 @@ async fn answers_that_cannot_be_understood_delay_a_restore_and_no_more() {
     assert!(world.azure.faults_applied().await > 20);
     assert!(!world.stage.controller.logs().contains("panicked"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn api_version_that_azure_refuses_is_followed_by_another_one_and_one_job() {
+    let world = World::start("versions").await;
+    let refused = json!([{"version": "2019-05-13", "operations": ["TriggerRestore"]}]);
+    world
+        .azure
+        .patch(json!({"service": {"refusedApiVersions": refused}}))
+        .await;
+
+    let ended = world.run(&a_quick_restore(&world, "versions").await).await;
+
+    assert_eq!(phase(&ended), "Succeeded", "{ended:#}");
+    let posts = world.azure.posts("versions").await;
+    assert_eq!(posts.len(), 2, "{posts:#?}");
+    assert_eq!(posts[0]["clientRequestId"], posts[1]["clientRequestId"]);
+    assert_eq!(world.azure.jobs("versions").await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn throttling_delays_restores_and_fails_none() {
+    let world = World::start("throttled").await;
+    let hourly = json!({"jobs": 8, "operations": 3, "recoveryPoints": 2, "protectedItems": 2, "window": "5m"});
+    world
+        .azure
+        .patch(json!({"throttling": {"hourly": hourly}}))
+        .await;
+    let names = ["slow-0", "slow-1", "slow-2", "slow-3"];
+
+    let runs = names.map(async |name| world.run(&a_quick_restore(&world, name).await).await);
+    let ended = join_all(runs).await;
+
+    for (name, object) in names.iter().zip(ended) {
+        assert_eq!(phase(&object), "Succeeded", "{object:#}");
+        assert_eq!(world.azure.jobs(name).await.len(), 1);
+    }
+}

@@ -115,10 +115,10 @@ async fn accepted_trigger_without_a_job_waits_for_a_person_who_can_decide_in_thr
         let id = blocked(&world, "b-delete").await;
         world.delete("VmRestore", "b-delete").await;
         world.pass(jiff::SignedDuration::from_mins(3)).await;
-        assert!(
-            world.get("VmRestore", "b-delete").await.is_some(),
-            "deleted without a decision"
-        );
+        let waiting = world.get("VmRestore", "b-delete").await;
+        let waiting = waiting.expect("it is not deleted without a decision");
+        let way_out = format!("abandon:{id}");
+        assert!(message(&waiting).contains(&way_out), "{waiting:#}");
         world
             .annotate("b-delete", RESOLVE, &format!("abandon:{id}"))
             .await;

@@ -62,6 +62,8 @@ async fn controller_killed_after_its_trigger_took_effect_finds_the_job() {
 #[tokio::test(flavor = "multi_thread")]
 async fn controller_killed_again_and_again_makes_one_job_a_run() {
     let mut world = World::start("killed-often").await;
+    let slow = json!({"match": {"operation": "TriggerRestore"}, "count": 6, "action": {"when": "afterEffect", "delay": "PT30S"}});
+    world.azure.set_faults(json!([slow])).await;
     let names: Vec<String> = (0..8).map(|n| format!("often-{n}")).collect();
     for (n, name) in names.iter().enumerate() {
         let vm = a_vm(
@@ -97,6 +99,13 @@ async fn two_controllers_at_once_make_one_job_a_run() {
         .await
         .unwrap();
     other.wait_ready().await.unwrap();
+    let lost = |nth: u32, when: &str| json!({"match": {"operation": "TriggerRestore"}, "nth": nth, "action": {"when": when, "reset": true}});
+    let rules = json!([
+        lost(1, "afterEffect"),
+        lost(3, "beforeEffect"),
+        lost(4, "afterEffect")
+    ]);
+    world.azure.set_faults(rules).await;
     let names: Vec<String> = (0..6).map(|n| format!("two-{n}")).collect();
     for name in &names {
         let restore = a_quick_restore(&world, name).await;
@@ -109,4 +118,37 @@ async fn two_controllers_at_once_make_one_job_a_run() {
         let posts = world.azure.posts(name).await;
         assert_eq!(world.azure.jobs(name).await.len(), 1, "{posts:#?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn api_server_that_hangs_while_restores_start_makes_no_second_job() {
+    let world = World::builder("hanging")
+        .on_its_own_control_plane()
+        .start()
+        .await;
+    let names: Vec<String> = (0..4).map(|n| format!("hanging-{n}")).collect();
+    for name in &names {
+        let restore = a_quick_restore(&world, name).await;
+        world.apply(restore.json()).await;
+    }
+    asked(&world, "TriggerRestore").await;
+
+    signal(world.stage.plane.pid(), "-STOP");
+    // Longer than one call to the API server may take, and than the adoption window on the scaled clock.
+    tokio::time::sleep(std::time::Duration::from_secs(12)).await;
+    signal(world.stage.plane.pid(), "-CONT");
+
+    for name in &names {
+        let ended = world.ended(name).await;
+        assert_eq!(phase(&ended), "Succeeded", "{ended:#}");
+        let posts = world.azure.posts(name).await;
+        assert_eq!(world.azure.jobs(name).await.len(), 1, "{posts:#?}");
+    }
+}
+
+fn signal(pid: u32, signal: &str) {
+    let sent = std::process::Command::new("kill")
+        .args([signal, &pid.to_string()])
+        .status();
+    assert!(sent.unwrap().success());
 }

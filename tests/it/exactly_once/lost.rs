@@ -3,7 +3,7 @@
 use super::{a_quick_restore, asked};
 use crate::support::azure::a_vm;
 use crate::support::objects::a_restore;
-use crate::support::reading::{message, phase, text};
+use crate::support::reading::{condition, message, phase, text};
 use crate::support::world::World;
 use serde_json::{Value, json};
 
@@ -134,4 +134,60 @@ async fn object_deleted_before_its_trigger_goes_at_once() {
     world.gone("unborn").await;
 
     assert!(world.azure.posts("unborn").await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn claim_that_somebody_removes_while_its_trigger_is_under_way_makes_no_second_job() {
+    let world = World::start("unclaimed").await;
+    let held = json!({"when": "afterEffect", "delay": "PT90S"});
+    world.azure.once("TriggerRestore", held).await;
+    a_long_vm(&world, "unclaimed").await;
+    world
+        .apply(a_restore("unclaimed", "testRG/unclaimed").json())
+        .await;
+    asked(&world, "TriggerRestore").await;
+
+    let bare = json!({"metadata": {"finalizers": null, "annotations": {"vmrestore.azurebackup.dev/claim": null}}});
+    world.patch("VmRestore", "unclaimed", bare).await;
+    let ended = world.ended("unclaimed").await;
+
+    assert_eq!(phase(&ended), "Succeeded", "{ended:#}");
+    assert_eq!(world.azure.posts("unclaimed").await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_jobs_with_one_id_are_told_and_the_oldest_is_followed() {
+    let world = World::start("twice").await;
+    let restore = a_quick_restore(&world, "twice").await;
+    let first = world.run(&restore).await;
+    let posts = world.azure.posts("twice").await;
+    let ready = world.stage.emulator.ready();
+    world.pass(jiff::SignedDuration::from_mins(1)).await;
+    world.azure.repeat(ready, &posts[0]).await;
+    assert_eq!(world.azure.jobs("twice").await.len(), 2);
+
+    let again = applied_again(&world, "twice").await;
+
+    assert_eq!(phase(&again), "Succeeded", "{again:#}");
+    assert_eq!(text(&again, "/job/id"), text(&first, "/job/id"));
+    let triggered = condition(&again, "Triggered").unwrap();
+    assert_eq!(triggered["reason"], "DuplicateJobs", "{again:#}");
+    assert_eq!(world.azure.jobs("twice").await.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn object_whose_vault_object_is_gone_can_be_deleted_after_the_window() {
+    let world = World::start("vaultless").await;
+    a_long_vm(&world, "vaultless").await;
+    world
+        .apply(a_restore("vaultless", "testRG/vaultless").json())
+        .await;
+    world.with_reason("vaultless", "JobRunning").await;
+
+    world.delete("RecoveryServicesVault", "vault").await;
+    world.with_reason("vaultless", "VaultNotFound").await;
+    world.delete("VmRestore", "vaultless").await;
+    world.gone("vaultless").await;
+
+    assert_eq!(world.azure.posts("vaultless").await.len(), 1);
 }

@@ -1,6 +1,7 @@
 //! The emulator's admin side, as tests ask it. Connections are made anew: the emulator may serve tests of several runtimes.
 
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// Where an emulator's admin endpoints are.
 pub struct Azure {
@@ -15,14 +16,7 @@ impl Azure {
     }
 
     pub async fn ask(&self, method: reqwest::Method, path: &str, body: Option<&Value>) -> Value {
-        let client = reqwest::Client::builder()
-            .no_proxy()
-            .tls_certs_only([])
-            .pool_max_idle_per_host(0)
-            .timeout(std::time::Duration::from_secs(30))
-            .build()
-            .unwrap();
-        let mut request = client.request(method, format!("{}/{path}", self.base));
+        let mut request = client().request(method, format!("{}/{path}", self.base));
         if let Some(body) = body {
             request = request.json(body);
         }
@@ -63,6 +57,25 @@ impl Azure {
 
     pub async fn counts(&self) -> Value {
         self.get("requests").await["counts"].clone()
+    }
+
+    /// Changes parts of what the emulator plays.
+    pub async fn patch(&self, scenario: Value) {
+        self.ask(reqwest::Method::PATCH, "scenario", Some(&scenario))
+            .await;
+    }
+
+    /// The api-versions of the requests of one operation.
+    pub async fn api_versions(&self, operation: &str) -> BTreeSet<String> {
+        let log = self.get("requests/log").await;
+        let log = log["requests"].as_array().or(log.as_array());
+        let of_operation = log
+            .into_iter()
+            .flatten()
+            .filter(|line| line["operation"] == operation);
+        of_operation
+            .filter_map(|line| Some(line["apiVersion"].as_str()?.to_owned()))
+            .collect()
     }
 
     pub async fn ledger(&self) -> Value {
@@ -107,6 +120,52 @@ impl Azure {
         )
         .await;
     }
+}
+
+impl Azure {
+    /// Sends a restore request of the ledger once more, with its client request id, as a confused gateway might.
+    pub async fn repeat(&self, ready: &testbed::EmulatorReady, post: &Value) {
+        let client = client();
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", &ready.client_id),
+            ("client_secret", &ready.client_secret),
+            ("scope", "https://management.azure.com/.default"),
+        ];
+        let form = form
+            .map(|(name, value)| format!("{name}={value}"))
+            .join("&");
+        let token = client
+            .post(format!(
+                "{}/{}/oauth2/v2.0/token",
+                ready.http, ready.tenant_id
+            ))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(form);
+        let token: Value = token.send().await.unwrap().json().await.unwrap();
+        let word = |name: &str| post[name].as_str().unwrap();
+        let again = client
+            .post(format!(
+                "{}{}?api-version={}",
+                ready.http,
+                word("path"),
+                word("apiVersion")
+            ))
+            .bearer_auth(token["access_token"].as_str().unwrap())
+            .header("x-ms-client-request-id", word("clientRequestId"))
+            .json(&post["body"]);
+        assert_eq!(again.send().await.unwrap().status().as_u16(), 202);
+    }
+}
+
+fn client() -> reqwest::Client {
+    reqwest::Client::builder()
+        .no_proxy()
+        .tls_certs_only([])
+        .pool_max_idle_per_host(0)
+        .timeout(std::time::Duration::from_secs(30))
+        .build()
+        .unwrap()
 }
 
 /// A protected VM with one recovery point whose restores go like this, one after the other.

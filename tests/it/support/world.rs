@@ -41,6 +41,7 @@ pub struct WorldBuilder {
     prefix: String,
     scale: Option<u32>,
     vaultless: bool,
+    own_plane: bool,
     also: Vec<String>,
     controller: ControllerOptions,
 }
@@ -274,6 +275,13 @@ impl World {
             .collect()
     }
 
+    /// Waits for an event of that type and reason: events are written after the status.
+    pub async fn told(&self, object: &str, kind: &str, reason: &str) {
+        let wanted = (kind.to_owned(), reason.to_owned());
+        let told = async || self.events(object).await.contains(&wanted).then_some(());
+        super::eventually(&format!("the event {reason} of {object}"), 20, told).await;
+    }
+
     /// The value of a metric, given as it stands in the text: `name{label="x"}`; 0 if it is not there.
     pub async fn metric(&self, series: &str) -> f64 {
         let address = self.stage.controller.admin_address().unwrap();
@@ -306,6 +314,13 @@ impl WorldBuilder {
         self
     }
 
+    /// A control plane that the test may hurt.
+    #[must_use]
+    pub fn on_its_own_control_plane(mut self) -> Self {
+        self.own_plane = true;
+        self
+    }
+
     /// More namespaces that the controller works for.
     #[must_use]
     pub fn also(mut self, namespaces: &[&str]) -> Self {
@@ -320,7 +335,11 @@ impl WorldBuilder {
     }
 
     pub async fn start(self) -> World {
-        let plane = installed_control_plane().await;
+        let plane = match self.own_plane {
+            // It ends with this program, as the shared one does.
+            true => Box::leak(Box::new(ControlPlane::start().await.unwrap())),
+            false => installed_control_plane().await,
+        };
         let namespace = plane.namespace(&self.prefix).await.unwrap();
         let origin = jiff::Timestamp::now();
         let scale = self.scale.unwrap_or(SCALE);
