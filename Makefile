@@ -4,9 +4,11 @@
 
 CARGO ?= cargo
 RECORDINGS ?= $(AZURE_RECORDINGS_DIR)
+MINUTES ?= 10
+SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help build build-release controlplane demo playground test fmt lint unit integration replay bench doc crds clean cargo-is-there
+.PHONY: help build build-release controlplane demo playground test fmt lint unit integration replay chaos bench doc crds clean cargo-is-there
 
 help: ## Show this list
 	@echo "vmrestore: restores Azure VMs from Azure Backup, declared as Kubernetes resources"
@@ -54,6 +56,9 @@ integration: controlplane build ## Tests on a real API server
 replay: controlplane build ## Play recorded answers of Azure to the controller: make replay RECORDINGS=DIR
 	@test -n "$(RECORDINGS)" || { echo "make replay needs a folder with recordings: make replay RECORDINGS=DIR" >&2; exit 2; }
 	@target/debug/testbed replay --recordings "$(RECORDINGS)" $(REPLAY_FLAGS)
+
+chaos: controlplane build ## Restore while everything goes wrong, then count jobs and runs: make chaos MINUTES=30 SEED=1
+	@target/debug/testbed chaos --minutes $(MINUTES) --seed $(SEED) $(CHAOS_FLAGS)
 
 bench: controlplane build ## What restores cost: requests, writes, memory, for 1, 20 and 100 at once
 	$(CARGO) bench --locked --bench restores
