@@ -4,6 +4,8 @@
 
 CARGO ?= cargo
 RECORDINGS ?= $(AZURE_RECORDINGS_DIR)
+MINUTES ?= 10
+SEED ?= 1
 
 .DEFAULT_GOAL := help
 .PHONY: help build build-release controlplane demo playground test fmt lint unit integration replay bench crash-matrix chaos doc crds clean cargo-is-there
@@ -55,17 +57,14 @@ replay: controlplane build ## Play recorded answers of Azure to the controller: 
 	@test -n "$(RECORDINGS)" || { echo "make replay needs a folder with recordings: make replay RECORDINGS=DIR" >&2; exit 2; }
 	@target/debug/testbed replay --recordings "$(RECORDINGS)" $(REPLAY_FLAGS)
 
+chaos: controlplane build ## Restore while everything goes wrong, then count jobs and runs: make chaos MINUTES=30 SEED=1
+	@target/debug/testbed chaos --minutes $(MINUTES) --seed $(SEED) $(CHAOS_FLAGS)
+
 bench: controlplane build ## What restores cost: requests, writes, memory, for 1, 20 and 100 at once
 	$(CARGO) bench --locked --bench restores
 
 crash-matrix: controlplane build ## Kill the controller at every request that a restore makes, for every type
 	@target/debug/testbed crash-matrix $(CRASH_FLAGS)
-
-MINUTES ?= 10
-SEED ?= 1
-
-chaos: controlplane build ## Restore while everything goes wrong: make chaos MINUTES=30 SEED=7
-	@target/debug/testbed chaos --minutes $(MINUTES) --seed $(SEED)
 
 doc: cargo-is-there ## Build the documentation of the code; a broken link is an error
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --workspace

@@ -149,9 +149,9 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
         seen: Option<&JobSummary>,
     ) -> Result<Option<JobDetail>, VaultError> {
         let known = run.record.job.as_ref().filter(|job| job.summary.id == *id);
-        let changed =
-            seen.is_some_and(|seen| known.is_none_or(|known| known.summary.status != seen.status));
-        let needed = changed || known.is_none() || seen.is_none();
+        // What a list says is enough while the job runs; the end is told by the single read, and so is a job that no list
+        // shows any more.
+        let needed = seen.map_or(known.is_some(), |seen| seen.status.is_terminal());
         let budget = if needed {
             Budget::Needed
         } else {

@@ -34,13 +34,12 @@ async fn perform(stage: &Stage, what: &What) -> Result<&'static str, TestbedErro
         }
         What::Kill { which, down } => {
             let mut slot = stage.slot(*which).lock().await;
-            kill(&mut slot, *down).await.map(|()| "kills")
+            kill(&mut slot, *down).await
         }
         What::KillBoth { down } => kill_both(stage, *down).await.map(|()| "both down"),
         What::Freeze { which, pause } => {
             let slot = stage.slot(*which).lock().await;
-            freeze(&slot, *pause).await;
-            Ok("freezes")
+            Ok(freeze(&slot, *pause).await)
         }
         What::SecondController { stays } => {
             second(stage, *stays).await.map(|()| "second controller")
@@ -56,6 +55,12 @@ async fn perform(stage: &Stage, what: &What) -> Result<&'static str, TestbedErro
             tokio::time::sleep(*lasts).await;
             write_secret(stage, *namespace, kind::SECRET).await?;
             Ok("wrong secret")
+        }
+        What::VaultGone { namespace, lasts } => {
+            stage.delete_vault(*namespace).await?;
+            tokio::time::sleep(*lasts).await;
+            stage.apply_vault(*namespace).await?;
+            Ok("vault object gone")
         }
         What::NoRole { lasts } => {
             let role = |role| json!({"principals": [kind::principal(role)]});
@@ -105,16 +110,16 @@ async fn perform(stage: &Stage, what: &What) -> Result<&'static str, TestbedErro
     }
 }
 
-async fn kill(slot: &mut Slot, down: Duration) -> Result<(), TestbedError> {
+async fn kill(slot: &mut Slot, down: Duration) -> Result<&'static str, TestbedError> {
     let wanted = slot.wanted;
     let Some(controller) = slot.controller.as_mut().filter(|_| wanted) else {
-        return Ok(());
+        return Ok("nothing to kill");
     };
     if controller.exit().await?.is_none() {
         controller.kill().await?;
     }
     tokio::time::sleep(down).await;
-    controller.restart().await
+    controller.restart().await.map(|()| "kills")
 }
 
 async fn kill_both(stage: &Stage, down: Duration) -> Result<(), TestbedError> {
@@ -137,14 +142,15 @@ async fn kill_both(stage: &Stage, down: Duration) -> Result<(), TestbedError> {
     Ok(())
 }
 
-async fn freeze(slot: &Slot, pause: Duration) {
+async fn freeze(slot: &Slot, pause: Duration) -> &'static str {
     let Some(controller) = slot.controller.as_ref().filter(|_| slot.wanted) else {
-        return;
+        return "nothing to freeze";
     };
     signal(controller.pid(), Signal::STOP);
     tokio::time::sleep(pause).await;
     signal(controller.pid(), Signal::CONT);
     tokio::time::sleep(BETWEEN_FREEZES).await;
+    "freezes"
 }
 
 /// A second controller for a while; it ends by SIGKILL, as everything here.
@@ -194,10 +200,13 @@ async fn roll_back(stage: &Stage, run: usize) -> Result<&'static str, TestbedErr
         .unwrap_or_else(std::sync::PoisonError::into_inner)
         .get(&run)
         .cloned();
-    if let Some(status) = earlier {
-        stage.write_status(run, &status).await?;
-    }
-    Ok("status set back")
+    let Some(status) = earlier else {
+        return Ok("no status to set back");
+    };
+    stage
+        .write_status(run, &status)
+        .await
+        .map(|()| "status set back")
 }
 
 /// Takes away or garbles what the claim says, while its finalizer stays.
@@ -271,6 +280,7 @@ pub async fn make_calm(stage: &Stage) -> Result<(), TestbedError> {
     let role = json!({"principals": [kind::principal("owner")]});
     stage.emulator.patch_scenario(&role).await?;
     for namespace in 0..NAMESPACES.len() {
+        stage.apply_vault(namespace).await?;
         write_secret(stage, namespace, kind::SECRET).await?;
     }
     for which in [Which::First, Which::Second] {

@@ -24,7 +24,6 @@ pub struct Accepted {
 #[derive(Clone, Debug)]
 pub struct Outcome {
     pub run: usize,
-    pub namespace: String,
     pub phase: String,
     pub finished: bool,
     pub reason: String,
@@ -145,7 +144,6 @@ pub fn outcome(object: &Value) -> Option<Outcome> {
     let jobs = attempts.filter_map(|attempt| attempt["jobId"].as_str().map(str::to_owned));
     Some(Outcome {
         run,
-        namespace: text(&object["metadata"]["namespace"]),
         phase: text(&status["phase"]),
         finished: status["finished"] == true,
         reason: ready
@@ -359,7 +357,6 @@ mod tests {
         let jobs: Vec<String> = jobs.iter().map(|job| (*job).to_owned()).collect();
         Outcome {
             run: 1,
-            namespace: "chaos-a".to_owned(),
             phase: phase.to_owned(),
             finished: !["Running", "Blocked"].contains(&phase),
             reason: phase.to_owned(),

@@ -58,7 +58,7 @@ pub async fn settle(
 
 /// Some runs are left blocked on purpose, so that the report shows what they say.
 fn is_at_rest(outcome: &Outcome) -> bool {
-    let left = outcome.run % 4 == 0 && waits_for_a_person(outcome);
+    let left = outcome.run.is_multiple_of(4) && waits_for_a_person(outcome);
     !outcome.deleting && (outcome.finished || left)
 }
 

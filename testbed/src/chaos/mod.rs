@@ -193,7 +193,7 @@ fn keep_snapshots(stage: &Stage, objects: &[serde_json::Value]) {
         let known = object["status"]["recoveryPoint"].is_object();
         // Every third run is set back to what it said when its first attempt was written down.
         let has_attempts = object["status"]["attempts"].is_array();
-        if known && (outcome.run % 3 != 0 || has_attempts) {
+        if known && (!outcome.run.is_multiple_of(3) || has_attempts) {
             snapshots
                 .entry(outcome.run)
                 .or_insert_with(|| object["status"].clone());

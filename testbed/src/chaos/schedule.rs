@@ -83,6 +83,11 @@ pub enum What {
         namespace: usize,
         lasts: Duration,
     },
+    /// The vault object is deleted and applied again.
+    VaultGone {
+        namespace: usize,
+        lasts: Duration,
+    },
     NoRole {
         lasts: Duration,
     },
@@ -215,6 +220,10 @@ const RHYTHMS: &[(f64, Make)] = &[
         run,
         edits: rng.u32(5..40),
     }),
+    (110.0, |rng, _| What::VaultGone {
+        namespace: rng.usize(..NAMESPACES.len()),
+        lasts: milliseconds(rng, 500, 22_000),
+    }),
 ];
 
 fn planned(rng: &mut Rng, before: &[PlannedRun]) -> PlannedRun {
@@ -278,6 +287,7 @@ impl What {
             | Self::SecondController { .. }
             | Self::PauseApiServer { .. }
             | Self::WrongSecret { .. }
+            | Self::VaultGone { .. }
             | Self::NoRole { .. }
             | Self::RevokeTokens => None,
         }

@@ -93,15 +93,43 @@ impl Stage {
             origin,
             time_scale,
         };
-        for namespace in 0..NAMESPACES.len() {
-            let name = NAMESPACES[namespace];
+        for (namespace, name) in NAMESPACES.into_iter().enumerate() {
             stage
                 .plane
                 .kubectl_ok(&["create", "namespace", name])
                 .await?;
-            stage.plane.apply_text(&stage.vault_yaml(namespace)).await?;
+            stage.apply_vault(namespace).await?;
         }
         Ok(stage)
+    }
+
+    /// Applies the vault object of a namespace and its Secret, until the API server takes it.
+    pub async fn apply_vault(&self, namespace: usize) -> Result<(), TestbedError> {
+        let yaml = self.vault_yaml(namespace);
+        let mut tries = 0;
+        loop {
+            match self.plane.apply_text(&yaml).await {
+                Ok(_) => return Ok(()),
+                Err(error) if tries >= 5 => return Err(error),
+                Err(_) => tries += 1,
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+
+    /// Deletes the vault object of a namespace; the Secret stays.
+    pub async fn delete_vault(&self, namespace: usize) -> Result<(), TestbedError> {
+        let name = NAMESPACES[namespace];
+        let command = [
+            "delete",
+            "rsv",
+            VAULT_OBJECT,
+            "-n",
+            name,
+            "--ignore-not-found",
+            "--wait=false",
+        ];
+        self.plane.kubectl_ok(&command).await.map(drop)
     }
 
     fn vault_yaml(&self, namespace: usize) -> String {
