@@ -1,7 +1,8 @@
 use super::super::facts::{ErrorText, JobStatus as J, SeenJob};
 use super::super::fixtures::*;
 use super::super::ids::{ClaimId, JobId};
-use super::super::record::AttemptState as S;
+use super::super::record::Run;
+use super::super::record::{AttemptState as S, Mark, Memory};
 use super::*;
 
 const SECOND: i64 = 60;

@@ -8,6 +8,7 @@
 pub mod attempt;
 pub mod choose;
 mod entries;
+pub mod evidence;
 pub mod facts;
 pub mod following;
 pub mod ids;

@@ -56,8 +56,8 @@ fn each_answer_to_a_trigger_has_its_state() {
         ),
         ("no answer", lost(), S::Unknown, Phase::Triggering, 0),
         (
-            "401",
-            refused(Kind::Authentication, Then::RetryAfter(minute())),
+            "429",
+            refused(Kind::Throttled, Then::RetryAfter(minute())),
             S::NotStarted,
             Phase::Pending,
             60,

@@ -3,9 +3,9 @@
 
 use jiff::SignedDuration;
 
+use super::evidence::{Found, Look};
 use super::facts::{Now, SeenJob};
 use super::ids::JobId;
-use super::look::{Found, Look};
 use super::pace::{self, Limits};
 use super::plan::{accepted_and_open, is_claim_open, is_open};
 use super::record::{Attempt, AttemptState, Claim, End, Failure, Mark, Matching, Memory, Run};

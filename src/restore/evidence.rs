@@ -1,0 +1,118 @@
+//! What a look has to go by: the object, a complete listing begun after it was read, and what this process remembers.
+
+use jiff::SignedDuration;
+
+use super::facts::{JobSummary, Listing, Now, SeenJob};
+use super::ids::JobId;
+use super::look::Decision;
+use super::pace::Limits;
+use super::plan::resolve_help;
+use super::record::{Claim, Mark, Matching, Memory, Run};
+
+/// A look: the object as it was read, then the listing.
+#[derive(Debug, Clone, Copy)]
+pub struct Look<'a> {
+    /// The object, read from the API server before the listing was begun.
+    pub run: &'a Run,
+    /// A complete listing, begun after that read.
+    pub listing: &'a Listing,
+    /// What the vault's object says about activity ids, read with this look.
+    pub matching: Matching,
+    /// What this process remembers.
+    pub memory: &'a Memory,
+    /// Now.
+    pub now: Now,
+    /// The limits.
+    pub limits: &'a Limits,
+    /// Whether the job that a person names in `adopt` may be taken: of this item, and no other run's.
+    pub told_job_is_free: bool,
+}
+
+/// The oldest job of one attempt.
+pub(super) struct Found<'a> {
+    pub(super) attempt: u8,
+    pub(super) seen: &'a SeenJob,
+    pub(super) duplicate: bool,
+}
+
+impl Found<'_> {
+    pub(super) fn job(&self) -> &JobSummary {
+        &self.seen.job
+    }
+
+    pub(super) fn adopt(&self) -> Decision {
+        Decision::Adopt {
+            attempt: self.attempt,
+            job: self.job().clone(),
+            duplicate: self.duplicate,
+        }
+    }
+}
+
+impl Look<'_> {
+    pub(super) fn claim(&self) -> Option<Claim> {
+        match self.run.mark {
+            Mark::Standing(claim) => Some(claim),
+            Mark::None | Mark::Unreadable | Mark::WithoutFinalizer(_) => None,
+        }
+    }
+
+    /// The jobs of this run, by attempt, the oldest of each.
+    pub(super) fn found(&self) -> Vec<Found<'_>> {
+        self.run
+            .key
+            .request_ids()
+            .filter_map(|(attempt, id)| {
+                let jobs = self.listing.of_request(id);
+                jobs.first().map(|seen| Found {
+                    attempt,
+                    seen,
+                    duplicate: jobs.len() > 1,
+                })
+            })
+            .collect()
+    }
+
+    /// Whether the listing shows this job with the id of one of this run's attempts.
+    pub(super) fn lists_as_ours(&self, job: &JobId) -> bool {
+        self.run.key.request_ids().any(|(_, id)| {
+            self.listing
+                .of_request(id)
+                .iter()
+                .any(|seen| seen.job.id == *job)
+        })
+    }
+
+    /// How long until a listing could be begun after the window of the standing claim; nothing once this one was.
+    pub(super) fn until_window_is_over(&self) -> Option<SignedDuration> {
+        let claim = self.claim()?;
+        let seen = self
+            .memory
+            .claims
+            .get(&claim.id)
+            .copied()
+            .unwrap_or(self.now.boot);
+        let over = seen + self.limits.adoption_window;
+        (self.listing.begun.boot < over).then(|| (over - self.now.boot).max(SignedDuration::ZERO))
+    }
+
+    pub(super) fn next_number(&self) -> u8 {
+        let listed = self.found().last().map_or(0, |found| found.attempt);
+        let recorded = self
+            .run
+            .record
+            .attempts
+            .iter()
+            .map(|attempt| attempt.number)
+            .max();
+        let claimed = self.claim().map_or(0, |claim| claim.attempt);
+        1 + listed.max(recorded.unwrap_or(0)).max(claimed)
+    }
+
+    pub(super) fn broken_message(&self) -> String {
+        format!(
+            "whether the trigger started a restore cannot be known: jobs of this vault do not carry the ids that were sent (status.jobMatching is Broken); {}",
+            resolve_help(self.run)
+        )
+    }
+}
