@@ -1,6 +1,8 @@
 //! Reads a stored status. Everything that decides is checked; what only informs is taken as far as it can be read.
 
 use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use serde_json::json;
 
 use crate::api::v1alpha1 as api;
 use crate::restore::facts::{
@@ -34,6 +36,33 @@ fn unreadable(why: String) -> Record {
         unreadable: Some(cut(&why)),
         ..Record::default()
     }
+}
+
+/// A status that cannot be understood, with what informs people written over it: as much of it as does not make the rest
+/// look understood. Nothing may be triggered because this version wrote over the word that it did not know.
+pub fn informed(stored: &api::StoredStatus, status: &api::VmRestoreStatus) -> api::StoredStatus {
+    let fields = [
+        ("message", json!(status.message)),
+        ("conditions", json!(status.conditions)),
+        ("phase", json!(status.phase)),
+    ];
+    let mut informed = stored.clone();
+    for (name, value) in fields {
+        let next = informed.with_fields([(name.to_owned(), value)].into_iter().collect());
+        if next.read().map_or(true, |status| decided(status).is_err()) {
+            informed = next;
+        }
+    }
+    informed
+}
+
+/// The stored conditions, also of a status that cannot be understood: their times of transition must survive, or each
+/// write would cause the next one.
+pub fn conditions(stored: &api::StoredStatus) -> Vec<Condition> {
+    let conditions = stored.0.get("conditions").cloned();
+    conditions
+        .and_then(|conditions| serde_json::from_value(conditions).ok())
+        .unwrap_or_default()
 }
 
 fn decided(status: api::VmRestoreStatus) -> Result<Record, String> {
@@ -226,3 +255,7 @@ fn job(job: api::Job) -> Option<JobDetail> {
 fn time_from(text: Option<&str>) -> Option<Timestamp> {
     text?.parse().ok()
 }
+
+#[cfg(test)]
+#[path = "status_tests.rs"]
+mod tests;

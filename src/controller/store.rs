@@ -18,7 +18,7 @@ use crate::restore::record::{Claim, Matching, Record};
 
 use super::RestoreObjects;
 use super::counts::Counts;
-use super::{reasons, status_write, translate};
+use super::{reasons, status_read, status_write, translate};
 
 /// Longest wait for one answer of the API server, in real time.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -203,11 +203,7 @@ impl<C: Clock> RunStore for ObjectStore<'_, C> {
         let was = translate::run(object, Some(base.run.intent.vault.clone()), self.scope).record;
         let record = following::worth_writing(&was, record);
         let stored = object.status.clone().unwrap_or_default();
-        let known = stored.read().ok();
-        let mut conditions = known
-            .as_ref()
-            .map(|status| status.conditions.clone())
-            .unwrap_or_default();
+        let mut conditions = status_read::conditions(&stored);
         reasons::set(
             &mut conditions,
             &base.run,
@@ -220,7 +216,7 @@ impl<C: Clock> RunStore for ObjectStore<'_, C> {
         status.conditions = conditions;
         let status = match &record.unreadable {
             None => stored.overlaid_with(&status),
-            Some(_) => stored.with_fields(only_what_informs(&status)),
+            Some(_) => status_read::informed(&stored, &status),
         };
         if status == stored {
             return Ok(base.clone());
@@ -312,17 +308,4 @@ pub fn matching_of(vault: &api::RecoveryServicesVault) -> Matching {
         api::JobMatchingState::Proven => Matching::Proven,
         api::JobMatchingState::Broken => Matching::Broken,
     }
-}
-
-/// The fields that may be written over a status that cannot be understood.
-fn only_what_informs(status: &api::VmRestoreStatus) -> serde_json::Map<String, serde_json::Value> {
-    let fields = [
-        ("phase", json!(status.phase)),
-        ("message", json!(status.message)),
-        ("conditions", json!(status.conditions)),
-    ];
-    fields
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect()
 }

@@ -2,9 +2,10 @@
 //! or panic; a status that cannot be understood becomes a record that says so.
 
 use kube::ResourceExt;
+use uuid::Uuid;
 
 use crate::api::v1alpha1 as api;
-use crate::restore::ids::{ArmId, CanonicalRun, JobId, RecoveryPointName, RunKey, Scope};
+use crate::restore::ids::{ArmId, CanonicalRun, ClaimId, JobId, RecoveryPointName, RunKey, Scope};
 use crate::restore::record::{Claim, Control, Intent, Mark, Resolve, Run};
 use crate::restore::request::Target;
 
@@ -139,11 +140,18 @@ fn claim(text: &str) -> Option<Claim> {
 fn resolve(text: &str) -> Option<Resolve> {
     let (word, rest) = text.trim().split_once(':')?;
     match word {
-        "retry" => Some(Resolve::Retry(rest.parse().ok()?)),
-        "abandon" => Some(Resolve::Abandon(rest.parse().ok()?)),
+        "retry" => Some(Resolve::Retry(rest.trim().parse().ok()?)),
+        // While any abandon value stands nothing is claimed, also if it names no claim.
+        "abandon" => {
+            let id = rest.trim().parse();
+            Some(Resolve::Abandon(id.unwrap_or(ClaimId::new(Uuid::nil()))))
+        }
         "adopt" => {
             let (id, job) = rest.split_once('/')?;
-            Some(Resolve::Adopt(id.parse().ok()?, JobId::new(job.trim())))
+            Some(Resolve::Adopt(
+                id.trim().parse().ok()?,
+                JobId::new(job.trim()),
+            ))
         }
         _ => None,
     }
