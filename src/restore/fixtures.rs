@@ -180,7 +180,7 @@ pub fn scene(run: Run, second: i64, jobs: Vec<SeenJob>) -> Scene {
         memory.see_claim(claim(number).id, at(0));
     }
     for seen in &jobs {
-        memory.see_job(&seen.job.id, at(0));
+        memory.see_job_listed(&seen.job.id, at(0));
     }
     for job in run
         .record

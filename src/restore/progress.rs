@@ -20,6 +20,12 @@ impl Memory {
         self.claims.entry(claim).or_insert(now.boot);
     }
 
+    /// Notes that a listing shows a job; only the first one counts.
+    pub fn see_job_listed(&mut self, job: &JobId, listing: Now) {
+        self.jobs.entry(job.clone()).or_insert(listing.boot);
+        self.listed.entry(job.clone()).or_insert(listing.boot);
+    }
+
     /// Notes that this process sees a job; only the first sight counts.
     pub fn see_job(&mut self, job: &JobId, now: Now) {
         self.jobs.entry(job.clone()).or_insert(now.boot);

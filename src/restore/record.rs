@@ -226,8 +226,10 @@ pub enum Matching {
 pub struct Memory {
     /// When this process first saw each claim id, on the boot-time clock.
     pub claims: BTreeMap<ClaimId, SignedDuration>,
-    /// When this process first saw each job, on the boot-time clock.
+    /// When this process first knew each job, from an operation, a status or a listing, on the boot-time clock.
     pub jobs: BTreeMap<JobId, SignedDuration>,
+    /// When the listing was begun that first showed each job to this process: a job may be known for minutes before.
+    pub listed: BTreeMap<JobId, SignedDuration>,
     /// The last complete listing that was begun, on the boot-time clock, with this run's vault and credentials.
     pub last_look: Option<SignedDuration>,
     /// When the oldest job of this run that was ever listed started, on Azure's clock: looks must cover it.

@@ -212,7 +212,7 @@ pub(super) fn until_visible_for_good(look: &Look<'_>, found: &Found<'_>) -> Opti
 }
 
 fn until_seen_again(look: &Look<'_>, seen: &SeenJob) -> Option<SignedDuration> {
-    let first = look.memory.jobs.get(&seen.job.id).copied();
+    let first = look.memory.listed.get(&seen.job.id).copied();
     let due = first.unwrap_or(look.now.boot) + pace::VISIBILITY_BOUND;
     if seen.shown_by_listing_begun.boot >= due {
         return None;

@@ -189,3 +189,26 @@ fn a_2xx_without_any_look_for_a_window_is_blocked() {
         "its job is known"
     );
 }
+
+/// Found by the simulation: the operation named the job at once, the list showed it five minutes later and not always; the
+/// claim went at its first sight, the status was erased, and a look that missed the job allowed a second one.
+#[test]
+fn a_job_known_before_it_is_listed_is_held_until_it_stays_listed() {
+    let run = claimed(vec![with_job(accepted(1, S::Running), "j")]);
+    let listed_at = |first: i64, again: i64| {
+        let mut scene = scene(run.clone(), again, vec![job(1, "j", J::InProgress, again)]);
+        let id = JobId::new("j");
+        scene
+            .memory
+            .listed
+            .insert(id, SignedDuration::from_secs(first));
+        may_let_go(&scene.look())
+    };
+
+    assert!(
+        !listed_at(335, 335),
+        "known for five minutes, listed for the first time"
+    );
+    assert!(!listed_at(335, 634));
+    assert!(listed_at(335, 635));
+}

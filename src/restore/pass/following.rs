@@ -84,6 +84,7 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
             }
         };
         self.memory.last_look = self.memory.last_look.max(Some(listing.begun.boot));
+        self.note_listed(run, &listing);
         let matching = self.compare(run, &listing).await?;
         let mut record = run.record.clone();
         let seen = listing.job(&id).map(|seen| &seen.job);

@@ -32,13 +32,7 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
         let run = &stored.run;
         let matching = self.compare(run, &listing).await?;
         let now = self.clock.now();
-        for (_, id) in run.key.request_ids() {
-            for seen in listing.of_request(id) {
-                self.memory.see_job(&seen.job.id, now);
-                let oldest = self.memory.oldest_job.into_iter();
-                self.memory.oldest_job = oldest.chain(seen.job.started).min();
-            }
-        }
+        self.note_listed(run, &listing);
         let told_job_is_free = self.told_job_is_free(&vault, run, &listing).await?;
         let look = Look {
             run,
@@ -58,6 +52,25 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
         self.memory.heeded = plan::resolution(run).cloned();
         tracing::debug!(decision = ?decision, "looked");
         self.carry_out(vault, stored, decision, matching).await
+    }
+
+    /// Remembers which jobs of the run a listing shows, and the oldest of them.
+    pub(super) fn note_listed(&mut self, run: &Run, listing: &Listing) {
+        let by_request = run
+            .key
+            .request_ids()
+            .flat_map(|(_, id)| listing.of_request(id));
+        let known = run
+            .record
+            .attempts
+            .iter()
+            .filter_map(|attempt| attempt.job.as_ref());
+        for seen in by_request.chain(known.filter_map(|job| listing.job(job))) {
+            self.memory
+                .see_job_listed(&seen.job.id, seen.shown_by_listing_begun);
+            let oldest = self.memory.oldest_job.into_iter();
+            self.memory.oldest_job = oldest.chain(seen.job.started).min();
+        }
     }
 
     pub(super) async fn carry_out(
