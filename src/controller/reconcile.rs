@@ -118,8 +118,22 @@ async fn pass<A: Clouds, C: Clock>(
     let after = pass.run().await;
     context.keep_memory(key, object, memory);
     let after = after?;
+    if after == After::Rest && has_unseen_change(object) {
+        store.acknowledge().await?;
+    }
     announce_change(object, &store, context).await;
     Ok(after)
+}
+
+/// Whether a run that has ended does not yet say that it has seen the object's last change, by which tools tell a status
+/// that counts from an old one.
+fn has_unseen_change(object: &api::VmRestore) -> bool {
+    let status = object.status.as_ref().and_then(|status| status.read().ok());
+    let deleting = object.metadata.deletion_timestamp.is_some();
+    !deleting
+        && status.is_some_and(|status| {
+            status.finished && Some(status.observed_generation) != object.metadata.generation
+        })
 }
 
 fn reason_of(object: &api::VmRestore) -> Option<String> {

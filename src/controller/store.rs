@@ -111,6 +111,19 @@ impl<'a, C: Clock> ObjectStore<'a, C> {
         self.written.lock().ok()?.clone()
     }
 
+    /// Says that a run which has ended has seen the newest change of its object; nothing else of its status changes.
+    ///
+    /// # Errors
+    /// When the object cannot be read or written.
+    pub async fn acknowledge(&self) -> Result<(), StoreError> {
+        let stored = self.read().await?;
+        let record = stored.run.record.clone();
+        if record.end.is_some() {
+            self.save(&stored, &record).await?;
+        }
+        Ok(())
+    }
+
     fn objects(&self) -> Api<api::VmRestore> {
         Api::namespaced(self.client.clone(), &self.namespace)
     }

@@ -344,3 +344,31 @@ async fn article_s_api_version_serves_all_through() {
     let lists = world.azure.api_versions("ListRecoveryPoints").await;
     assert!(lists.contains("2019-05-13"), "{lists:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn control_field_that_changes_while_it_runs_and_after_the_end_is_observed() {
+    let world = world().await;
+    world
+        .azure
+        .put_vm(a_vm("control-1", json!({"duration": "2m"})))
+        .await;
+    world
+        .apply(a_restore("control", "testRG/control-1").json())
+        .await;
+    world.with_reason("control", "JobRunning").await;
+
+    let patch = json!({"spec": {"retryLimit": 3}});
+    world.patch("VmRestore", "control", patch).await;
+    let ended = world.ended("control").await;
+    assert_eq!(ended["status"]["observedGeneration"], 2);
+
+    let patch = json!({"spec": {"retryLimit": 4}});
+    world.patch("VmRestore", "control", patch).await;
+    let observed = |object: &Value| object["status"]["observedGeneration"] == 3;
+    let object = world.until("control", "to be observed", observed).await;
+    follows_the_table(&object);
+    for about in ["Ready", "Complete"] {
+        assert_eq!(condition(&object, about).unwrap()["observedGeneration"], 3);
+    }
+    assert_eq!(world.azure.posts("control-1").await.len(), 1);
+}

@@ -2,9 +2,9 @@
 
 use super::{SCALE, a_quick_vm, goes_on_within_a_minute, point, stands_still, world};
 use crate::support::objects::{a_reader_binding, a_restore, a_secret};
-use crate::support::reading::phase;
+use crate::support::reading::{condition, phase, reason};
 use crate::support::world::World;
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn vault_object_that_does_not_exist() {
@@ -99,6 +99,11 @@ async fn secret_that_does_not_exist() {
         "clientSecret",
     ];
     stands_still(&world, &restore, "SecretNotFound", &words).await;
+    let said = |vault: &Value| reason(vault) == "SecretNotFound";
+    let vault = world
+        .until_object("RecoveryServicesVault", "secretless", "to say so", said)
+        .await;
+    assert_eq!(condition(&vault, "Stalled").unwrap()["status"], "True");
     let secret = &world.stage.emulator.ready().client_secret;
     world
         .apply(&a_secret("secretless-credentials", "clientSecret", secret))

@@ -122,7 +122,7 @@ async fn nothing_is_started_after_start_by() {
 #[tokio::test(flavor = "multi_thread")]
 async fn run_that_takes_too_long_ends_and_says_that_the_job_goes_on() {
     let world = World::start("timeout").await;
-    let restore = a_restore("hang", "testRG/hang-1").with("timeouts.run", "5m");
+    let restore = a_restore("hang", "testRG/hang-1").with("timeouts.run", "20m");
 
     let ended = world.run(&restore).await;
 

@@ -100,6 +100,24 @@ async fn object_deleted_and_applied_again_finds_its_own_job() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn deletion_of_a_running_restore_says_why_it_waits_and_until_when() {
+    let world = World::start("waits").await;
+    a_long_vm(&world, "waits").await;
+    world.apply(a_restore("waits", "testRG/waits").json()).await;
+    world.with_reason("waits", "JobRunning").await;
+
+    world.delete("VmRestore", "waits").await;
+    let object = world.with_reason("waits", "DeletionWaits").await;
+
+    assert!(
+        message(&object).contains("waits until about 20"),
+        "{}",
+        message(&object)
+    );
+    world.gone("waits").await;
+}
+
 async fn applied_again(world: &World, name: &str) -> Value {
     world.delete("VmRestore", name).await;
     world.gone(name).await;
@@ -137,22 +155,34 @@ async fn object_deleted_before_its_trigger_goes_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn claim_that_somebody_removes_while_its_trigger_is_under_way_makes_no_second_job() {
-    let world = World::start("unclaimed").await;
+async fn half_a_claim_that_somebody_removes_while_the_trigger_is_under_way_makes_no_second_job() {
+    let world = World::start("half").await;
     let held = json!({"when": "afterEffect", "delay": "PT90S"});
-    world.azure.once("TriggerRestore", held).await;
-    a_long_vm(&world, "unclaimed").await;
-    world
-        .apply(a_restore("unclaimed", "testRG/unclaimed").json())
-        .await;
-    asked(&world, "TriggerRestore").await;
+    let rule = json!({"match": {"operation": "TriggerRestore"}, "count": 2, "action": held});
+    world.azure.set_faults(json!([rule])).await;
+    let claim = json!({"vmrestore.azurebackup.dev/claim": null});
+    let halves = [
+        ("no-annotation", json!({"annotations": claim})),
+        ("no-finalizer", json!({"finalizers": null})),
+    ];
 
-    let bare = json!({"metadata": {"finalizers": null, "annotations": {"vmrestore.azurebackup.dev/claim": null}}});
-    world.patch("VmRestore", "unclaimed", bare).await;
-    let ended = world.ended("unclaimed").await;
+    let runs = halves.map(async |(name, without)| {
+        a_long_vm(&world, name).await;
+        let restore = a_restore(name, &format!("testRG/{name}"));
+        world.apply(restore.json()).await;
+        let made = async || world.azure.jobs(name).await.pop();
+        crate::support::eventually("the job", 45, made).await;
+        let patch = json!({ "metadata": without });
+        world.patch("VmRestore", name, patch).await;
+        world.ended(name).await
+    });
+    let ended = futures::future::join_all(runs).await;
 
-    assert_eq!(phase(&ended), "Succeeded", "{ended:#}");
-    assert_eq!(world.azure.posts("unclaimed").await.len(), 1);
+    for object in ended {
+        assert_eq!(phase(&object), "Succeeded", "{object:#}");
+        let name = object["metadata"]["name"].as_str().unwrap();
+        assert_eq!(world.azure.posts(name).await.len(), 1, "{name}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

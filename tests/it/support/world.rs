@@ -14,7 +14,7 @@ use testbed::{ControlPlane, Controller, ControllerOptions, Emulator, EmulatorOpt
 pub const SCALE: u32 = 60;
 
 /// Longest real time that a test waits for something; the machine may be busy with other tests.
-const PATIENCE: Duration = Duration::from_secs(45);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// The processes of a world.
 pub struct Stage {
