@@ -145,7 +145,8 @@ pub fn outcome(object: &Value) -> Option<Outcome> {
     Some(Outcome {
         run,
         phase: text(&status["phase"]),
-        finished: status["finished"] == true,
+        // A status that cannot be understood keeps what somebody wrote there, also `finished`.
+        finished: status["finished"] == true && status["phase"] != "Blocked",
         reason: ready
             .map(|ready| text(&ready["reason"]))
             .unwrap_or_default(),
