@@ -96,6 +96,13 @@ async fn perform(stage: &Stage, what: &What) -> Result<&'static str, TestbedErro
             retry_limit,
             timeout,
         } => {
+            // A job that hangs ends a run only by this time-out.
+            let hangs = stage.run(*run).kind == kind::Kind::Hangs;
+            let timeout = if hangs {
+                stage.run(*run).run_timeout
+            } else {
+                timeout
+            };
             let spec = json!({"spec": {"retryLimit": retry_limit, "timeouts": {"run": timeout}}});
             stage.patch(*run, &spec).await.map(|()| "control edited")
         }
@@ -275,6 +282,8 @@ async fn delete(
 
 /// Ends all trouble: Azure is well again, every secret and role is right, nothing is stopped, the first controller runs alone.
 pub async fn make_calm(stage: &Stage) -> Result<(), TestbedError> {
+    // The last events may just be on their way.
+    tokio::time::sleep(Duration::from_secs(1)).await;
     signal(stage.plane.pid(), Signal::CONT);
     stage.emulator.clear_faults().await?;
     let role = json!({"principals": [kind::principal("owner")]});

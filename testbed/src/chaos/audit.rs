@@ -145,7 +145,8 @@ pub fn outcome(object: &Value) -> Option<Outcome> {
     Some(Outcome {
         run,
         phase: text(&status["phase"]),
-        finished: status["finished"] == true,
+        // A status that cannot be understood keeps what somebody wrote there, also `finished`.
+        finished: status["finished"] == true && status["phase"] != "Blocked",
         reason: ready
             .map(|ready| text(&ready["reason"]))
             .unwrap_or_default(),
@@ -159,10 +160,13 @@ pub fn outcome(object: &Value) -> Option<Outcome> {
     })
 }
 
+/// The reason of a run whose claim only a person can decide.
+pub const TRIGGER_OUTCOME_UNKNOWN: &str = "TriggerOutcomeUnknown";
+
 /// Reasons for which a run may stand still although nothing is wrong any more: a person decides.
 pub fn waits_for_a_person(outcome: &Outcome) -> bool {
     !outcome.finished
-        && ["TriggerOutcomeUnknown", "StatusUnreadable"].contains(&outcome.reason.as_str())
+        && [TRIGGER_OUTCOME_UNKNOWN, "StatusUnreadable"].contains(&outcome.reason.as_str())
 }
 
 /// The comparison.

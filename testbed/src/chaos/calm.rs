@@ -1,6 +1,6 @@
 //! The calm after the storm: waits until every run has ended, and plays the person whom some runs wait for.
 
-use super::audit::{self, Outcome, waits_for_a_person};
+use super::audit::{self, Outcome, TRIGGER_OUTCOME_UNKNOWN};
 use super::schedule::Schedule;
 use super::stage::{RESOLVE, Stage};
 use crate::TestbedError;
@@ -24,7 +24,8 @@ pub async fn settle(
 ) -> Result<BTreeMap<&'static str, u32>, TestbedError> {
     let start = Instant::now();
     let mut words = BTreeMap::new();
-    let mut waiting: BTreeMap<usize, Instant> = BTreeMap::new();
+    // Since when, and how often somebody came.
+    let mut waiting: BTreeMap<usize, (Instant, u32)> = BTreeMap::new();
     let mut rests_since = None;
     while start.elapsed() < CALM_WITHIN {
         let objects = stage.objects().await?;
@@ -43,12 +44,14 @@ pub async fn settle(
         }
         waiting.retain(|run, _| open.iter().any(|outcome| outcome.run == *run));
         for outcome in open {
-            let since = *waiting.entry(outcome.run).or_insert_with(Instant::now);
+            let (since, visits) = *waiting
+                .entry(outcome.run)
+                .or_insert_with(|| (Instant::now(), 0));
             if since.elapsed() > BEFORE_A_PERSON_COMES
-                && let Some(word) = help(stage, outcome).await?
+                && let Some(word) = help(stage, outcome, visits).await?
             {
                 *words.entry(word).or_default() += 1;
-                waiting.insert(outcome.run, Instant::now());
+                waiting.insert(outcome.run, (Instant::now(), visits + 1));
             }
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -58,12 +61,16 @@ pub async fn settle(
 
 /// Some runs are left blocked on purpose, so that the report shows what they say.
 fn is_at_rest(outcome: &Outcome) -> bool {
-    let left = outcome.run.is_multiple_of(4) && waits_for_a_person(outcome);
+    let left = outcome.run.is_multiple_of(4) && outcome.reason == TRIGGER_OUTCOME_UNKNOWN;
     !outcome.deleting && (outcome.finished || left)
 }
 
 /// What a careful person does for a run that waits for one: looks at Azure's jobs, then decides.
-async fn help(stage: &Stage, outcome: &Outcome) -> Result<Option<&'static str>, TestbedError> {
+async fn help(
+    stage: &Stage,
+    outcome: &Outcome,
+    visits: u32,
+) -> Result<Option<&'static str>, TestbedError> {
     if outcome.reason == "StatusUnreadable" {
         stage.write_status(outcome.run, &json!({})).await?;
         return Ok(Some("status erased"));
@@ -81,16 +88,19 @@ async fn help(stage: &Stage, outcome: &Outcome) -> Result<Option<&'static str>, 
             .await
             .map(|()| Some("abandon for a deletion"));
     }
-    if outcome.reason != "TriggerOutcomeUnknown" {
+    if outcome.reason != TRIGGER_OUTCOME_UNKNOWN {
         return Ok(None);
     }
     match running_job(stage, outcome.run).await? {
         Some(job) => resolve(stage, outcome.run, format!("adopt:{claim}/{job}"))
             .await
             .map(|()| Some("adopt")),
-        None if outcome.run % 4 == 1 => resolve(stage, outcome.run, format!("abandon:{claim}"))
-            .await
-            .map(|()| Some("abandon")),
+        // A retry does not count once `startBy` has passed.
+        None if outcome.run % 4 == 1 || visits > 0 => {
+            resolve(stage, outcome.run, format!("abandon:{claim}"))
+                .await
+                .map(|()| Some("abandon"))
+        }
         None => resolve(stage, outcome.run, format!("retry:{claim}"))
             .await
             .map(|()| Some("retry")),

@@ -38,7 +38,7 @@ impl Report<'_> {
         let held = self
             .outcomes
             .iter()
-            .filter(|outcome| outcome.finished && outcome.claim.is_some())
+            .filter(|outcome| holds(outcome))
             .count();
         println!("\n=== Report after {:.0} s\n", self.took.as_secs_f64());
         println!(
@@ -81,6 +81,13 @@ impl Report<'_> {
         }
         for what in &counts.failed {
             println!("  not carried out: {what}");
+        }
+        for outcome in self.outcomes.iter().filter(|outcome| holds(outcome)) {
+            println!(
+                "  {} still holds its claim: {}",
+                full_name(self.stage, outcome.run),
+                in_words(outcome)
+            );
         }
         for outcome in self
             .outcomes
@@ -137,6 +144,11 @@ impl Report<'_> {
             }
         }
     }
+}
+
+/// Whether a run has ended and still has a claim: one whose job a person named keeps it.
+fn holds(outcome: &Outcome) -> bool {
+    outcome.finished && outcome.claim.is_some()
 }
 
 fn listed<K: std::fmt::Display, V: std::fmt::Display>(counts: &BTreeMap<K, V>) -> String {
