@@ -198,10 +198,7 @@ fn a_job_known_before_it_is_listed_is_held_until_it_stays_listed() {
     let listed_at = |first: i64, again: i64| {
         let mut scene = scene(run.clone(), again, vec![job(1, "j", J::InProgress, again)]);
         let id = JobId::new("j");
-        scene
-            .memory
-            .listed
-            .insert(id, SignedDuration::from_secs(first));
+        scene.memory.listed.insert(id, at(first).boot);
         may_let_go(&scene.look())
     };
 
