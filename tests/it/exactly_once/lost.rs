@@ -2,7 +2,7 @@
 
 use super::{a_quick_restore, asked};
 use crate::support::azure::a_vm;
-use crate::support::objects::a_restore;
+use crate::support::objects::{a_reader_binding, a_restore};
 use crate::support::reading::{condition, message, phase, text};
 use crate::support::world::World;
 use serde_json::{Value, json};
@@ -139,6 +139,32 @@ async fn another_run_id_and_another_name_are_other_runs() {
     assert_eq!(jobs.len(), 3, "{jobs:?}");
     assert_eq!(text(&once_more, "/job/id"), jobs[1]);
     assert_eq!(text(&namesake, "/job/id"), jobs[2]);
+}
+
+/// Its key must not be one that was made while its vault was unknown.
+#[tokio::test(flavor = "multi_thread")]
+async fn restore_applied_before_its_vault_and_again_later_finds_its_own_job() {
+    let world = World::builder("early").without_vault().start().await;
+    world
+        .azure
+        .put_vm(a_vm("early", json!({"duration": "5m"})))
+        .await;
+    let restore = a_restore("early", "testRG/early");
+
+    world.apply(restore.json()).await;
+    world.with_reason("early", "VaultNotFound").await;
+    let secret = world.stage.emulator.ready().client_secret.clone();
+    world.apply(&a_reader_binding(world.namespace())).await;
+    world.add_vault(&world.vault("vault"), &secret).await;
+    let first = world.ended("early").await;
+    world.delete("VmRestore", "early").await;
+    world.gone("early").await;
+    world.apply(restore.json()).await;
+    let second = world.ended("early").await;
+
+    assert_eq!(world.azure.posts("early").await.len(), 1);
+    assert_eq!(text(&first, "/runKey"), text(&second, "/runKey"));
+    assert_eq!(text(&first, "/job/id"), text(&second, "/job/id"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,8 +9,6 @@ pub mod world;
 use testbed::ControlPlane;
 use tokio::sync::OnceCell;
 
-pub mod scene;
-
 static CONTROL_PLANE: OnceCell<ControlPlane> = OnceCell::const_new();
 
 /// The control plane that all tests of this binary share. It ends when this binary does, however that happens.
