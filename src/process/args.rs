@@ -171,21 +171,6 @@ pub struct AllowedHost {
     pub port: Option<u16>,
 }
 
-impl AllowedHost {
-    /// Whether an endpoint with this scheme, host (an IPv6 address with or without brackets) and
-    /// explicit port, if it has one, is meant.
-    pub fn covers(&self, scheme: &str, host: &str, port: Option<u16>) -> bool {
-        let default_port = match scheme {
-            "https" => 443,
-            "http" => 80,
-            _ => return false,
-        };
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        let is_its_port = |only| only == port.unwrap_or(default_port);
-        self.host.eq_ignore_ascii_case(host) && self.port.is_none_or(is_its_port)
-    }
-}
-
 impl std::fmt::Display for AllowedHost {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let host = &self.host;
@@ -411,24 +396,6 @@ mod tests {
             let error = run(&["--allow-azure-host", text]).expect_err(text);
             assert!(error.contains("write a host or host:port"), "{error}");
         }
-    }
-
-    #[test]
-    fn an_allowed_host_covers_that_host_and_if_named_that_port_only() {
-        let bare: AllowedHost = "arm.example.com".parse().expect("a host");
-        assert!(bare.covers("https", "ARM.example.com", None));
-        assert!(bare.covers("https", "arm.example.com", Some(8443)));
-        assert!(!bare.covers("https", "evil.arm.example.com", None));
-        assert!(!bare.covers("https", "arm.example.com.evil", None));
-        assert!(!bare.covers("ftp", "arm.example.com", None));
-
-        let default_port: AllowedHost = "arm.example.com:443".parse().expect("a host");
-        assert!(default_port.covers("https", "arm.example.com", None));
-        assert!(!default_port.covers("http", "arm.example.com", None));
-
-        let loopback: AllowedHost = "[::1]:8443".parse().expect("a host");
-        assert!(loopback.covers("http", "[::1]", Some(8443)));
-        assert!(!loopback.covers("http", "[::1]", None));
     }
 
     #[test]
