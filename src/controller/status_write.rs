@@ -116,7 +116,10 @@ fn job_to(job: &JobDetail) -> api::Job {
         progress_percent: job.progress_percent.map(Into::into),
         estimated_remaining: job.estimated_remaining.map(whole_seconds),
         activity_id: text(&job.summary.activity_id),
-        cancellable: job.cancellable,
+        // Azure goes on listing the action when there is nothing left to cancel.
+        cancellable: job
+            .cancellable
+            .filter(|_| !job.summary.status.is_terminal()),
         tasks: job
             .tasks
             .iter()
