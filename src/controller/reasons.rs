@@ -122,6 +122,21 @@ pub fn message(run: &Run, record: &Record) -> String {
     format!("{said}{VHD_WARNING}")
 }
 
+/// Reason and message of a run's `Ready` condition.
+pub fn said(run: &Run, record: &Record) -> (Reason, String) {
+    let reason = of(record);
+    let message = message(run, record);
+    let waits = run.deleting
+        && matches!(run.mark, Mark::Standing(_))
+        && reason.standing() == Standing::Working;
+    if !waits {
+        return (reason, message);
+    }
+    let why =
+        format!("the deletion waits until it is certain what became of the restore: {message}");
+    (Reason::DeletionWaits, why)
+}
+
 /// Sets the conditions of a run (design 2.2, table of states).
 pub fn set(
     conditions: &mut Vec<Condition>,
@@ -130,19 +145,7 @@ pub fn set(
     generation: i64,
     now: Timestamp,
 ) {
-    let reason = of(record);
-    let message = message(run, record);
-    let waits = run.deleting
-        && matches!(run.mark, Mark::Standing(_))
-        && reason.standing() == Standing::Working;
-    let (reason, message) = if waits {
-        (
-            Reason::DeletionWaits,
-            format!("the deletion waits until it is certain what became of the restore: {message}"),
-        )
-    } else {
-        (reason, message)
-    };
+    let (reason, message) = said(run, record);
     let say = |status: Option<bool>, reason: Reason| Said {
         status,
         reason,

@@ -15,7 +15,7 @@ use crate::restore::record::Memory;
 
 use super::store::ObjectStore;
 use super::tenancy::{self, Clouds};
-use super::{Context, announce, reasons, status_write};
+use super::{Context, announce};
 
 /// Why a pass did not come to its end. The next one starts again from a read.
 #[derive(Debug, thiserror::Error)]
@@ -151,21 +151,15 @@ async fn announce_change<A: Clouds, C: Clock>(
     store: &ObjectStore<'_, C>,
     context: &Context<A, C>,
 ) {
-    let Some(record) = store.last_written() else {
+    let Some(written) = store.last_written() else {
         return;
     };
-    let reason = reasons::of(&record);
+    let reason = written.reason;
     if reason_of(object).as_deref() == Some(reason.as_str()) {
         return;
     }
-    tracing::info!(phase = ?record.phase, reason = reason.as_str(), "state changed");
-    announce::announce(
-        &context.recorder,
-        object,
-        reason,
-        &status_write::cut(&record.note.message),
-    )
-    .await;
+    tracing::info!(phase = ?written.phase, reason = reason.as_str(), "state changed");
+    announce::announce(&context.recorder, object, reason, &written.message).await;
 }
 
 /// What one process remembers of one object, and of which one.

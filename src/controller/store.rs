@@ -10,11 +10,12 @@ use kube::{Client, ResourceExt};
 use serde_json::json;
 use uuid::Uuid;
 
+use crate::api::conditions::Reason;
 use crate::api::v1alpha1 as api;
 use crate::restore::following;
 use crate::restore::ids::{ArmId, ClaimId, JobId, Scope};
 use crate::restore::ports::{Clock, RunStore, StoreError, Stored};
-use crate::restore::record::{Claim, Matching, Record};
+use crate::restore::record::{Claim, Matching, Phase, Record};
 
 use super::RestoreObjects;
 use super::counts::Counts;
@@ -71,7 +72,18 @@ pub struct ObjectStore<'a, C> {
     name: String,
     vault: Option<VaultName>,
     watched: &'a [RestoreObjects],
-    written: Mutex<Option<Record>>,
+    written: Mutex<Option<Written>>,
+}
+
+/// What a status write said.
+#[derive(Debug, Clone)]
+pub struct Written {
+    /// The phase.
+    pub phase: Phase,
+    /// Reason of `Ready`.
+    pub reason: Reason,
+    /// Message of `Ready`.
+    pub message: String,
 }
 
 /// Where the vault object of a run stands, and which vault it names.
@@ -106,8 +118,8 @@ impl<'a, C: Clock> ObjectStore<'a, C> {
         }
     }
 
-    /// The record of the last status write of this pass, if there was one.
-    pub fn last_written(&self) -> Option<Record> {
+    /// What the last status write of this pass said, if there was one.
+    pub fn last_written(&self) -> Option<Written> {
         self.written.lock().ok()?.clone()
     }
 
@@ -242,7 +254,12 @@ impl<C: Clock> RunStore for ObjectStore<'_, C> {
         let written =
             bounded(objects.replace_status(&self.name, &PostParams::default(), &object)).await?;
         if let Ok(mut last) = self.written.lock() {
-            *last = Some(record);
+            let (reason, message) = reasons::said(&base.run, &record);
+            *last = Some(Written {
+                phase: record.phase,
+                reason,
+                message,
+            });
         }
         Ok(self.stored(written, now))
     }

@@ -284,6 +284,8 @@ pub(super) fn would_claim(look: &Look<'_>, number: u8) -> Decision {
         return match not_yet {
             _ if look.claim().is_none() || may_let_go(look) => Decision::LetGo,
             Some(wait) => Decision::Wait(wait),
+            // The claim is open, but its window is over and a next attempt would follow: then it may as well go.
+            None if is_claim_open_for_nothing(look) => Decision::LetGo,
             None => Decision::Wait(pace::VISIBILITY_BOUND),
         };
     }
@@ -318,6 +320,16 @@ pub(super) fn would_claim(look: &Look<'_>, number: u8) -> Decision {
         return Decision::SelectFirst;
     }
     Decision::Claim(number)
+}
+
+/// Whether an open claim that a look would replace by the next attempt holds back nothing.
+fn is_claim_open_for_nothing(look: &Look<'_>) -> bool {
+    let claim = look.claim();
+    let own = claim.and_then(|claim| look.run.record.of_claim(claim));
+    is_claim_open(claim, own)
+        && accepted_and_open(look.run).is_none()
+        && look.run.intent.target.may_be_retried()
+        && look.matching != Matching::Broken
 }
 
 #[cfg(test)]

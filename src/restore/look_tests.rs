@@ -400,3 +400,25 @@ fn the_next_number_is_above_annotation_status_and_list() {
     higher_claim.mark = Mark::Standing(claim(7));
     assert_eq!(scene(higher_claim, SECOND, vec![]).look().next_number(), 8);
 }
+
+/// Found by the chaos soak: the claim's annotation was removed while a deleted run waited for its next attempt.
+#[test]
+fn a_deletion_under_a_placeholder_goes_once_every_failed_job_is_visible_for_good() {
+    let mut run = claimed(vec![failed(1, "j", TRANSIENT)]);
+    run.mark = Mark::Standing(claim(0));
+    run.deleting = true;
+
+    let decision = |run: &Run, second, shown| {
+        decide(&scene(
+            run.clone(),
+            second,
+            vec![job(1, "j", J::Failed, shown)],
+        ))
+    };
+
+    assert!(
+        matches!(decision(&run, WINDOW_OVER, 299), Decision::Wait(_)),
+        "its job is young"
+    );
+    assert_eq!(decision(&run, WINDOW_OVER, WINDOW_OVER), Decision::LetGo);
+}

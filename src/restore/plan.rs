@@ -260,7 +260,11 @@ pub fn resolve_help(run: &Run) -> String {
         // A person's retry is refused too: every id that a look searches for is used.
         String::new()
     } else {
-        format!("retry:{id} (no restore runs: try again), ")
+        let until = match run.control.start_by {
+            Some(start_by) => format!(", until spec.startBy, {start_by}"),
+            None => String::new(),
+        };
+        format!("retry:{id} (no restore runs: try again{until}), ")
     };
     format!(
         "look at the vault's restore jobs of this vm, then set the annotation vmrestore.azurebackup.dev/resolve to {retry}adopt:{id}/<job id> (that job is it) or abandon:{id} (end this run)"
