@@ -14,7 +14,7 @@ use kube::{Client, Config, ResourceExt};
 
 use crate::api;
 use crate::api::v1alpha1::{Cloud, RecoveryServicesVault};
-use crate::azure::{Azure, AzureOptions};
+use crate::azure::{AllowedHost, Azure, AzureOptions};
 use crate::controller::{self, Settings, Shared};
 use crate::process::admin::{Admin, Readiness};
 use crate::process::args::RunArguments;
@@ -63,6 +63,9 @@ pub enum StartFailed {
     /// Azure's clients cannot be set up.
     #[error("cannot set up the connections to Azure: {0}")]
     Azure(#[from] crate::azure::SetupError),
+    /// A host cannot be used.
+    #[error("cannot use --allow-azure-host: {0}")]
+    Host(#[from] crate::azure::NotAHost),
     /// The admin endpoints cannot be served.
     #[error("cannot serve /healthz, /readyz and /metrics: {0}")]
     Admin(#[from] crate::process::admin::AdminError),
@@ -103,6 +106,9 @@ pub async fn run(arguments: RunArguments) -> Result<(), StartFailed> {
         time_scale = arguments.time_scale,
         "starting"
     );
+    let mut namespaces = arguments.namespaces;
+    namespaces.sort();
+    namespaces.dedup();
     let settings = Settings {
         shared: Shared {
             client,
@@ -114,7 +120,7 @@ pub async fn run(arguments: RunArguments) -> Result<(), StartFailed> {
             counts: Box::new(Counted(metrics.clone())),
         },
         clouds,
-        namespaces: arguments.namespaces,
+        namespaces,
         concurrency: arguments.concurrency,
     };
     let (for_controller, for_admin) = (shutdown.clone(), shutdown);
@@ -266,10 +272,11 @@ fn azure(
                 .map_err(|error| StartFailed::CertificateFile(path.display().to_string(), error))?,
         ),
     };
-    let hosts = arguments.allow_azure_hosts.iter();
-    let allowed_hosts: Vec<_> = hosts
-        .filter_map(|host| host.to_string().parse().ok())
-        .collect();
+    let allowed_hosts = arguments
+        .allow_azure_hosts
+        .iter()
+        .map(|host| host.to_string().parse())
+        .collect::<Result<Vec<AllowedHost>, _>>()?;
     let azure = Azure::new(AzureOptions {
         clock: Arc::new(clock),
         extra_ca_pem,

@@ -152,7 +152,10 @@ impl JobSource for Session {
                 })?;
                 Ok(Slice { jobs, requests })
             }
-            Err(error) if error.kind == RefusalKind::BadRequest => Err(SliceFault::Refused(error)),
+            // Only Azure's own word ends the walk back, not the page of something in between.
+            Err(error) if error.kind == RefusalKind::BadRequest && !error.error.code.is_empty() => {
+                Err(SliceFault::Refused(error))
+            }
             Err(error) => Err(SliceFault::Failed(error)),
         }
     }

@@ -38,6 +38,7 @@ mod http_tests;
 mod recordings_tests;
 
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -236,6 +237,7 @@ impl Azure {
                 board: Board::new(self.clock.clone()),
                 items: Default::default(),
                 facts: Mutex::default(),
+                trigger_refused: AtomicBool::new(false),
                 azure_clock: Mutex::default(),
             })
         })?;

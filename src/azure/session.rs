@@ -2,6 +2,7 @@
 //! read is carried out: gate, token, send, verdict, and what is learnt from it.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
@@ -42,6 +43,8 @@ pub(super) struct Session {
     pub facts: Mutex<Option<(SignedDuration, VaultFacts)>>,
     /// Azure's time as the last answer told it, and when that was on the boot-time clock: ours may be set meanwhile.
     pub azure_clock: Mutex<Option<(Timestamp, SignedDuration)>>,
+    /// Whether the last trigger was answered 401.
+    pub trigger_refused: AtomicBool,
 }
 
 /// One read.

@@ -1,13 +1,15 @@
 //! The trigger: the one request that must never be sent twice (design 3). One call sends at most one POST; everything that
 //! could repeat it (new token, next api-version, waiting) is left to the next call, under a claim of its own.
 
+use std::sync::atomic::Ordering;
+
 use jiff::SignedDuration;
 
 use super::clock::with_jitter;
 use super::gate::Kind;
 use super::recovery_points::item_path;
 use super::session::Session;
-use super::verdict::{self, Known};
+use super::verdict::{self, Known, Seen};
 use super::versions::Area;
 use crate::restore::facts::{Refusal, Then, TriggerOutcome};
 use crate::restore::ports::{Budget, Trigger};
@@ -45,9 +47,14 @@ impl Session {
 
         let seen = self.note(Kind::Trigger, &result);
         let known = Known {
-            token_renewed: bearer.renewed,
+            // Reads that work in between say nothing about a POST that is refused every time.
+            token_renewed: bearer.renewed || self.trigger_refused.load(Ordering::Relaxed),
             version_left: self.versions.has_next(Area::Trigger, &version),
         };
+        if let Seen::Reply(reply) = &seen {
+            self.trigger_refused
+                .store(reply.status == 401, Ordering::Relaxed);
+        }
         let (outcome, lesson) = verdict::trigger(&seen, known);
         let claims = result.ok().and_then(|answer| answer.claims);
         self.learn(

@@ -66,6 +66,8 @@ pub struct Context<A: Clouds, C> {
     restores: Vec<RestoreObjects>,
     memories: Mutex<HashMap<Key, Remembered>>,
     opened: Mutex<HashMap<Key, Opened<A::Vault>>>,
+    /// When each vault object is due to be probed again: its own status writes must not cause a probe.
+    probed: Mutex<HashMap<Key, vaults::Probed>>,
     recorder: Recorder,
 }
 
@@ -180,6 +182,7 @@ pub async fn run<A: Clouds, C: Clock>(
         restores: restores.iter().map(Controller::store).collect(),
         memories: Mutex::default(),
         opened: Mutex::default(),
+        probed: Mutex::default(),
         shared,
         clouds,
     });
@@ -252,6 +255,22 @@ async fn count<A: Clouds, C: Clock>(context: &Context<A, C>) {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .retain(|key, _| known.contains(key));
+        let vaults: HashSet<Key> = context
+            .vaults
+            .iter()
+            .flat_map(Store::state)
+            .map(|vault| (vault.namespace().unwrap_or_default(), vault.name_any()))
+            .collect();
+        context
+            .opened
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|key, _| vaults.contains(key));
+        context
+            .probed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|key, _| vaults.contains(key));
         tokio::time::sleep(COUNT_INTERVAL).await;
     }
 }

@@ -84,7 +84,8 @@ pub fn of_note(kind: NoteKind) -> Reason {
 pub fn of_ready(conditions: &[Condition]) -> NoteKind {
     let word = reason_of(conditions, ConditionType::Ready);
     let milestone = reason_of(conditions, ConditionType::Triggered);
-    if milestone == Some(Reason::DuplicateJobs.as_str()) {
+    let following = word == Some(Reason::JobRunning.as_str());
+    if following && milestone == Some(Reason::DuplicateJobs.as_str()) {
         return NoteKind::DuplicateJobs;
     }
     REASONS

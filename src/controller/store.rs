@@ -183,9 +183,8 @@ impl<C: Clock> RunStore for ObjectStore<'_, C> {
     type Version = Box<api::VmRestore>;
 
     async fn read(&self) -> Result<Stored<Self::Version>, StoreError> {
-        let now = self.clock.now();
         let object = bounded(self.objects().get(&self.name)).await?;
-        Ok(self.stored(object, now))
+        Ok(self.stored(object, self.clock.now()))
     }
 
     async fn write_claim(

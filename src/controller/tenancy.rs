@@ -163,7 +163,7 @@ pub fn not_found(object: &api::VmRestore) -> Note {
     Note {
         kind: NoteKind::VaultNotFound,
         message: format!(
-            "RecoveryServicesVault {namespace}/{name} (spec.vaultRef) does not exist; create it and the restore goes on by itself"
+            "RecoveryServicesVault {namespace}/{name} (spec.vaultRef) does not exist, or the controller cannot see it (it may work for other namespaces only, or not understand the object); create it or mend that, and the restore goes on by itself"
         ),
     }
 }

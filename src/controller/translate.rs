@@ -138,14 +138,18 @@ fn claim(text: &str) -> Option<Claim> {
 }
 
 fn resolve(text: &str) -> Option<Resolve> {
-    let (word, rest) = text.trim().split_once(':')?;
+    // Whatever begins so says that a person gave the run up, and stops claims even if its id cannot be read.
+    let text = text.trim();
+    let word = text.get(..ABANDON.len());
+    if word.is_some_and(|word| word.eq_ignore_ascii_case(ABANDON)) {
+        let id = text
+            .split_once(':')
+            .and_then(|(_, rest)| rest.trim().parse().ok());
+        return Some(Resolve::Abandon(id.unwrap_or(ClaimId::new(Uuid::nil()))));
+    }
+    let (word, rest) = text.split_once(':')?;
     match word {
         "retry" => Some(Resolve::Retry(rest.trim().parse().ok()?)),
-        // While any abandon value stands nothing is claimed, also if it names no claim.
-        "abandon" => {
-            let id = rest.trim().parse();
-            Some(Resolve::Abandon(id.unwrap_or(ClaimId::new(Uuid::nil()))))
-        }
         "adopt" => {
             let (id, job) = rest.split_once('/')?;
             Some(Resolve::Adopt(
@@ -156,6 +160,8 @@ fn resolve(text: &str) -> Option<Resolve> {
         _ => None,
     }
 }
+
+const ABANDON: &str = "abandon";
 
 fn stored(object: &api::VmRestore) -> Option<api::VmRestoreStatus> {
     object.status.as_ref()?.read().ok()

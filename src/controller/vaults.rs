@@ -1,6 +1,6 @@
 //! `RecoveryServicesVault`: whether the controller can use it, and what Azure says about it.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use jiff::SignedDuration;
 use kube::ResourceExt;
@@ -40,6 +40,18 @@ pub async fn reconcile<A: Clouds, C: Clock>(
             return Ok(Action::await_change());
         }
     };
+    let key = (vault.namespace().unwrap_or_default(), vault.name_any());
+    let now = context.shared.clock.now().boot;
+    let last = {
+        let probed = context
+            .probed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        probed.get(&key).cloned()
+    };
+    if let Some(last) = last.filter(|last| last.is_of(vault) && now < last.due) {
+        return Ok(Action::requeue(context.shared.clock.real(last.due - now)));
+    }
     let probed = probe(vault, &context).await;
     let wait = if probed.is_ok() {
         PROBE_INTERVAL
@@ -47,7 +59,33 @@ pub async fn reconcile<A: Clouds, C: Clock>(
         RETRY_INTERVAL
     };
     write(vault, &context, probed).await?;
+    let due = context.shared.clock.now().boot + wait;
+    let probed = Probed {
+        uid: vault.uid(),
+        generation: vault.metadata.generation,
+        due,
+    };
+    context
+        .probed
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .insert(key, probed);
     Ok(Action::requeue(context.shared.clock.real(wait)))
+}
+
+/// The last probe of a vault object.
+#[derive(Debug, Clone)]
+pub struct Probed {
+    uid: Option<String>,
+    generation: Option<i64>,
+    /// On the boot-time clock.
+    due: SignedDuration,
+}
+
+impl Probed {
+    fn is_of(&self, vault: &api::RecoveryServicesVault) -> bool {
+        self.uid == vault.uid() && self.generation == vault.metadata.generation
+    }
 }
 
 /// When to try again.

@@ -91,6 +91,20 @@ pub struct Operation {
     pub error: Option<ErrorText>,
 }
 
+impl Operation {
+    /// An operation of which nothing but its id is known yet.
+    pub fn unread(id: OperationId) -> Self {
+        Self {
+            id,
+            status: OperationStatus::Other(String::new()),
+            started: None,
+            ended: None,
+            job: None,
+            error: None,
+        }
+    }
+}
+
 /// Status of an operation (CONTRACT 7).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OperationStatus {

@@ -187,7 +187,7 @@ pub struct Stored<V> {
     pub run: Run,
     /// Its version.
     pub version: V,
-    /// When the read was about to be sent: a look that a claim builds on must begin later.
+    /// When the read had been answered: a look that a claim builds on must begin later.
     pub read_at: Now,
 }
 

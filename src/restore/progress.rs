@@ -4,7 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::entries::*;
 use super::facts::{
-    ErrorText, JobSummary, Now, ProtectedItem, RefusalKind, Then, TriggerOutcome, VaultError,
+    ErrorText, JobSummary, Now, Operation, ProtectedItem, RefusalKind, Then, TriggerOutcome,
+    VaultError,
 };
 use super::ids::{ClaimId, JobId, RunKey};
 use super::pace;
@@ -103,7 +104,7 @@ pub fn triggered(
                 Some(_) => AttemptState::Accepted,
                 None => AttemptState::JobSought,
             };
-            record.operation = None;
+            record.operation = operation.clone().map(Operation::unread);
             record.trigger_time = Some(now.wall);
             if !over {
                 record.phase = Phase::Accepted;

@@ -246,7 +246,7 @@ pub struct ApiVersions {
     #[schemars(length(max = 18))]
     #[x_kube(
         validation = Rule::new(API_VERSION).message("apiVersions.primary must be a date: write for example 2024-04-01"),
-        validation = Rule::new("!(self in ['2018-12-20', '2021-11-15', '2023-01-15'])").message("with 2018-12-20, 2021-11-15 and 2023-01-15 Azure reads the secondary region: set apiVersions.primary to another version, for example 2024-04-01")
+        validation = Rule::new("!(self in ['2018-12-20', '2021-11-15', '2023-01-15', '2026-07-15'])").message("with 2018-12-20, 2021-11-15, 2023-01-15 and 2026-07-15 Azure reads the secondary region: set apiVersions.primary to another version, for example 2024-04-01")
     )]
     pub primary: Option<String>,
 }

@@ -101,6 +101,8 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
         };
         let mut record = stored.run.record.clone();
         progress::unblocked(&mut record);
+        // What follows belongs to this vault: a vault object that comes to name another one must not take the run with it.
+        record.vault.get_or_insert_with(|| intent.vault.clone());
         progress::selected(&mut record, &item, chosen, &facts.location);
         self.memory.went_forward();
         self.save(&stored, &record).await?;

@@ -8,7 +8,7 @@ use super::super::pace::{self};
 use super::super::plan::{self};
 use super::super::ports::{Clock, JobsNeed, RunStore, StoreError, Stored, Vault};
 use super::super::progress;
-use super::super::record::{Matching, Resolve, Run};
+use super::super::record::{AttemptState, Matching, Resolve, Run};
 use super::super::release::{self, Release};
 use super::{AT_ONCE, After, Pass, claim_of, item_of};
 
@@ -84,6 +84,9 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
         let run = &stored.run;
         let claim = claim_of(run);
         let mut record = run.record.clone();
+        if claim.is_some() {
+            record.vault.get_or_insert_with(|| run.intent.vault.clone());
+        }
         let after = match decision {
             Decision::Claim(attempt) => return self.trigger(vault, stored, attempt).await,
             Decision::LetGo => return self.let_go(&stored).await,
@@ -206,6 +209,10 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
             else {
                 continue;
             };
+            if attempt.state == AttemptState::Adopted {
+                // A person named this job: that it carries another id says nothing about Azure.
+                continue;
+            }
             let id = run.key.request_id(attempt.number);
             let Some(seen) = listing.job(job) else {
                 continue;

@@ -145,7 +145,10 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
     /// Design 3, step 6 (e). Where ids are known not to be filled, a new object could not find what this one started.
     async fn lets_go_without_vault(&self, stored: &Stored<S::Version>, now: Now) -> bool {
         release::may_let_go_without_vault(&stored.run, self.memory, now, self.limits)
-            && !matches!(self.store.matching().await, Ok(Matching::Broken))
+            && matches!(
+                self.store.matching().await,
+                Ok(Matching::Assumed | Matching::Proven) | Err(StoreError::Gone)
+            )
     }
 
     async fn prepare(&mut self, vault: &V, need: JobsNeed) -> Result<Listing, VaultError> {
