@@ -104,8 +104,8 @@ async fn probe<A: Clouds, C: Clock>(
 ) -> Result<VaultFacts, Note> {
     let namespace = vault.namespace().unwrap_or_default();
     let handle = context.open(vault, &namespace).await?;
-    handle.facts().await.map_err(|error| Note {
-        kind: match error.kind {
+    handle.facts().await.map_err(|error| {
+        let kind = match error.kind {
             RefusalKind::Authentication => NoteKind::AuthenticationFailed,
             RefusalKind::Permission => NoteKind::PermissionDenied,
             RefusalKind::VaultNotFound | RefusalKind::NotFound => NoteKind::AzureVaultNotFound,
@@ -115,8 +115,11 @@ async fn probe<A: Clouds, C: Clock>(
             | RefusalKind::Unavailable
             | RefusalKind::Unreadable
             | RefusalKind::TooLate => NoteKind::AzureUnavailable,
-        },
-        message: format!("the vault cannot be read: {error}"),
+        };
+        Note {
+            kind,
+            message: format!("the vault cannot be read: {error}{}", kind.remedy()),
+        }
     })
 }
 

@@ -80,6 +80,22 @@ pub enum NoteKind {
 }
 
 impl NoteKind {
+    /// What a person can do about it, where Azure's own words leave that open; nothing where waiting helps.
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Self::AuthenticationFailed => {
+                "; check spec.auth.servicePrincipal of the RecoveryServicesVault and the Secret that it names"
+            }
+            Self::PermissionDenied => {
+                "; give the identity of the RecoveryServicesVault (spec.auth) the Azure roles that the documentation on identity lists"
+            }
+            Self::AzureVaultNotFound => {
+                "; check spec.subscriptionId, spec.resourceGroup and spec.name of the RecoveryServicesVault"
+            }
+            _ => "",
+        }
+    }
+
     /// Whether a person must act before it goes on (`Stalled`).
     pub fn needs_a_person(self) -> bool {
         match self {

@@ -140,11 +140,13 @@ pub fn triggered(
                     SignedDuration::ZERO
                 }
                 Then::RetryAfter(wait) | Then::LookThenRetryAfter(wait) => {
+                    let kind = kind_of(refusal.kind);
                     let message = format!(
-                        "no restore was started: {said}; trying again in {} s or later",
+                        "no restore was started: {said}{}; trying again in {} s or later",
+                        kind.remedy(),
                         wait.as_secs().max(1)
                     );
-                    note_trouble(record, kind_of(refusal.kind), message);
+                    note_trouble(record, kind, message);
                     wait
                 }
             }
@@ -306,7 +308,8 @@ pub fn ended_undecided(
 /// Something in Azure did not work before or beside the run's own trigger. Says so without losing the phase of a run whose
 /// job is known. Returns when to come back.
 pub fn trouble(record: &mut Record, error: &VaultError, what: &str) -> SignedDuration {
-    note_trouble(record, kind_of(error.kind), format!("{what}: {error}"));
+    let kind = kind_of(error.kind);
+    note_trouble(record, kind, format!("{what}: {error}{}", kind.remedy()));
     error.retry_after
 }
 

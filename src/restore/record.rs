@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 pub use super::attempt::*;
-use super::facts::{JobDetail, Operation, RecoveryPoint};
+use super::facts::{JobDetail, Now, Operation, RecoveryPoint, TriggerOutcome};
 use super::ids::{ArmId, ClaimId, JobId, RecoveryPointName, RunKey};
 pub use super::note::*;
 use super::request::Target;
@@ -240,6 +240,8 @@ pub struct Memory {
     pub tries: u32,
     /// Jobs whose activity id this process has compared with what was sent.
     pub compared: BTreeSet<JobId>,
+    /// What came of a trigger that could not be written down: known to this process alone until it is.
+    pub unrecorded: Option<Unrecorded>,
     /// The word of a person that was acted on last, so that it cuts a wait short only once.
     pub heeded: Option<Resolve>,
 }
@@ -265,4 +267,15 @@ impl Record {
             .iter()
             .find(|attempt| attempt.number == claim.attempt && attempt.claim == Some(claim.id))
     }
+}
+
+/// What came of a trigger, and the claim that it was sent under.
+#[derive(Debug, Clone)]
+pub struct Unrecorded {
+    /// The claim.
+    pub claim: Claim,
+    /// When it was about to be written.
+    pub claimed: Now,
+    /// What came of it.
+    pub outcome: TriggerOutcome,
 }

@@ -61,6 +61,11 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
     }
 
     async fn step(&mut self) -> Result<After, StoreError> {
+        if let Some(known) = self.memory.unrecorded.take() {
+            return self
+                .record_outcome(known.claim, known.claimed, &known.outcome)
+                .await;
+        }
         let mut stored = self.store.read().await?;
         let now = self.clock.now();
         self.remember(&stored.run, now);

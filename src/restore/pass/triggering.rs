@@ -6,7 +6,7 @@ use super::super::facts::{Now, TriggerOutcome};
 use super::super::pace::{self};
 use super::super::ports::{Clock, Deadline, RunStore, StoreError, Stored, Trigger, Vault};
 use super::super::progress;
-use super::super::record::{Claim, Mark};
+use super::super::record::{Claim, Mark, Unrecorded};
 use super::{AT_ONCE, After, Pass, RECORD_TRIES, request_of};
 
 impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
@@ -82,6 +82,11 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
                 .sleep(SignedDuration::from_millis(100 << attempt))
                 .await;
         }
+        self.memory.unrecorded = Some(Unrecorded {
+            claim,
+            claimed,
+            outcome: outcome.clone(),
+        });
         Err(last)
     }
 
