@@ -31,7 +31,7 @@ pub struct VmRestoreStatus {
     /// Identity of the run (a UUID made from its content): the same content is the same run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run_key: Option<String>,
-    /// Azure resource id of the vault that this run belongs to, fixed when the restore is first claimed.
+    /// Azure resource id of the vault that this run belongs to, fixed when the recovery point is chosen, or when a job or claim of the run is found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vault_id: Option<String>,
     /// Name of the source virtual machine.
