@@ -118,6 +118,7 @@ pub async fn run(arguments: RunArguments) -> Result<(), StartFailed> {
                 adoption_window: arguments.adoption_window,
             },
             counts: Box::new(Counted(metrics.clone())),
+            stopping: false.into(),
         },
         clouds,
         namespaces,

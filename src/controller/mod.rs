@@ -18,6 +18,7 @@ pub mod vaults;
 
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -56,6 +57,8 @@ pub struct Shared<C> {
     pub limits: Limits,
     /// Where counts go.
     pub counts: Box<dyn Counts>,
+    /// Whether the process is about to end: then no new claim is made.
+    pub stopping: AtomicBool,
 }
 
 /// What a pass works with.
@@ -226,8 +229,14 @@ pub async fn run<A: Clouds, C: Clock>(
     let all = async {
         futures::join!(join_all(follow_vaults), join_all(follow_restores));
     };
+    let stopping = async {
+        until.clone().await;
+        context.shared.stopping.store(true, Ordering::Relaxed);
+        std::future::pending::<()>().await;
+    };
     tokio::select! {
         () = all => {}
+        () = stopping => {}
         () = async { ready.await; count(&context).await } => {}
     }
 }

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use kube::api::{Api, Patch, PatchParams, PostParams};
@@ -68,6 +69,7 @@ pub struct ObjectStore<'a, C> {
     clock: &'a C,
     scope: &'a Scope,
     counts: &'a dyn Counts,
+    stopping: &'a AtomicBool,
     namespace: String,
     name: String,
     vault: Option<VaultName>,
@@ -110,6 +112,7 @@ impl<'a, C: Clock> ObjectStore<'a, C> {
             clock: &shared.clock,
             scope: &shared.scope,
             counts: shared.counts.as_ref(),
+            stopping: &shared.stopping,
             namespace: object.namespace().unwrap_or_default(),
             name: object.name_any(),
             vault,
@@ -314,6 +317,10 @@ impl<C: Clock> RunStore for ObjectStore<'_, C> {
         Ok(objects
             .filter_map(|object| object.0.as_ref().ok().cloned())
             .any(|object| other(&object) && says(&object)))
+    }
+
+    fn may_claim(&self) -> bool {
+        !self.stopping.load(Ordering::Relaxed)
     }
 
     fn count_trigger(&self, outcome: &'static str) {

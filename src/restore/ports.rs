@@ -176,6 +176,11 @@ pub trait RunStore: Send + Sync {
     /// Counts a trigger by what is known of its outcome; who does not count ignores it.
     fn count_trigger(&self, _outcome: &'static str) {}
 
+    /// Whether a new claim may still be made: a process that is about to end makes none, as its POST could be cut off.
+    fn may_claim(&self) -> bool {
+        true
+    }
+
     /// A fresh random claim id.
     fn new_claim_id(&self) -> ClaimId;
 }

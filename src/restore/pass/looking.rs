@@ -88,6 +88,9 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
             record.vault.get_or_insert_with(|| run.intent.vault.clone());
         }
         let after = match decision {
+            Decision::Claim(_) if !self.store.may_claim() => {
+                return Ok(After::In(SignedDuration::from_secs(1)));
+            }
             Decision::Claim(attempt) => return self.trigger(vault, stored, attempt).await,
             Decision::LetGo => return self.let_go(&stored).await,
             Decision::SelectFirst => return self.choose(vault, stored).await,
