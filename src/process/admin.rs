@@ -118,7 +118,7 @@ impl Admin {
         self.address
     }
 
-    /// Serves until `until` completes; answers that have begun get [`LAST_ANSWERS`] to end.
+    /// Serves until `until` completes; answers that have begun get one second to end.
     ///
     /// # Errors
     /// [`AdminError::Serve`] if the socket breaks.

@@ -39,7 +39,7 @@ pub enum Step {
 pub enum Act {
     /// Find the item and choose the recovery point.
     Select,
-    /// List the vault's jobs, then ask [`after_look`].
+    /// List the vault's jobs, then ask [`super::look::after_look`].
     Look,
     /// Read the operation.
     ReadOperation(OperationId),

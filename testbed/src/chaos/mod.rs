@@ -1,8 +1,8 @@
 //! `make chaos`: many restores while everything around them goes wrong, and then the question whether each run was one job.
 //!
-//! [`schedule`] makes from a seed what happens and when, with the faults of [`weather`] in the world of [`kind`]; [`act`]
-//! carries it out on a [`stage`] (a real API server, the emulator, one or two controllers, one scaled clock); [`calm`] ends
-//! all trouble and waits; [`audit`] compares the emulator's ledger with what the runs say; [`report`] prints it.
+//! `schedule` makes from a seed what happens and when, with the faults of `weather` in the world of `kind`; `act`
+//! carries it out on a `stage` (a real API server, the emulator, one or two controllers, one scaled clock); `calm` ends
+//! all trouble and waits; `audit` compares the emulator's ledger with what the runs say; `report` prints it.
 //!
 //! A seed reproduces the schedule, not the order in which processes get their turn.
 
