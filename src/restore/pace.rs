@@ -20,12 +20,6 @@ impl Default for Limits {
 /// Default of the adoption window.
 pub const ADOPTION_WINDOW: SignedDuration = SignedDuration::from_mins(15);
 
-/// Shortest adoption window that is accepted.
-///
-/// Claim life 30 s + POST 100 s + the slowest recorded operation 66 s + the latest recorded job 186 s = 382 s, and the rest
-/// for clocks that differ.
-pub const LEAST_ADOPTION_WINDOW: SignedDuration = SignedDuration::from_mins(10);
-
 /// How long a claim allows a send, counted from before the write of the claim.
 pub const CLAIM_LIFE: SignedDuration = SignedDuration::from_secs(30);
 
@@ -48,11 +42,6 @@ pub fn before_operation_read(reads: u32) -> SignedDuration {
         3 => SignedDuration::from_secs(20),
         _ => LONGEST_WAIT,
     }
-}
-
-/// Wait after a failed access to Azure or the API server that named no time.
-pub fn after_failure(tries: u32) -> SignedDuration {
-    SignedDuration::from_secs(2 << tries.min(5)).min(LONGEST_WAIT)
 }
 
 /// Wait before a new attempt after a failure that Azure calls transient.

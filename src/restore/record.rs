@@ -98,7 +98,7 @@ pub struct Record {
     pub end: Option<End>,
     /// Why it does not go on, or what it waits for.
     pub note: Note,
-    /// The vault at the first claim.
+    /// The vault, pinned when the recovery point is chosen.
     pub vault: Option<ArmId>,
     /// The item, verbatim.
     pub item: Option<ItemNames>,
