@@ -107,6 +107,8 @@ pub fn a_run() -> Run {
             start_by: None,
             retry_limit: 2,
             run_timeout: SignedDuration::from_hours(24),
+            suspend: false,
+            cancel: false,
         },
         mark: Mark::None,
         resolve: None,

@@ -12,6 +12,7 @@ pub mod evidence;
 pub mod facts;
 pub mod following;
 pub mod ids;
+pub mod item_lock;
 pub mod jobs;
 pub mod look;
 pub mod note;

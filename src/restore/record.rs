@@ -52,6 +52,10 @@ pub struct Control {
     pub retry_limit: u8,
     /// After this time the run is no longer followed.
     pub run_timeout: SignedDuration,
+    /// Before the trigger nothing is claimed while this stands; after it the job is not followed.
+    pub suspend: bool,
+    /// A run that would claim ends as cancelled instead. Never taken back.
+    pub cancel: bool,
 }
 
 /// A claim: the right to send one trigger for one attempt, for a short time.
@@ -153,7 +157,7 @@ pub enum End {
     Succeeded,
     /// The job is `CompletedWithWarnings`.
     PartiallySucceeded,
-    /// The job is `Cancelled`.
+    /// The job is `Cancelled`, or the run was cancelled before a trigger.
     Cancelled,
     /// Anything else.
     Failed(Failure),

@@ -300,6 +300,10 @@ impl Vault for Port {
         .await
     }
 
+    async fn virtual_machine_exists(&self, _: &ArmId) -> Result<bool, VaultError> {
+        self.ask(|_| Ok(false)).await
+    }
+
     fn interval(&self) -> SignedDuration {
         interval()
     }

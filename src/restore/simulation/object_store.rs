@@ -8,8 +8,9 @@ use jiff::SignedDuration;
 
 use super::super::facts::Now;
 use super::super::following::worth_writing;
-use super::super::ids::{ArmId, ClaimId, JobId};
-use super::super::ports::{Clock, RunStore, StoreError, Stored};
+use super::super::ids::{ArmId, ClaimId, JobId, RunKey};
+use super::super::item_lock::{Holder, HolderState, ItemLock};
+use super::super::ports::{Clock, ItemLocks, RunStore, StoreError, Stored};
 use super::super::record::{Claim, Intent, Mark, Matching, Record, Run};
 use super::super::request::Target;
 use super::world::{Ms, Shared, World, vault_id};
@@ -136,6 +137,30 @@ fn stored(world: &World, read_at: Now) -> Result<Stored<u64>, StoreError> {
         version: object.version,
         read_at,
     })
+}
+
+impl ItemLocks for Port {
+    async fn read_lock(&self, _: &ArmId) -> Result<ItemLock, StoreError> {
+        self.access(|_| {
+            Ok(ItemLock {
+                version: None,
+                holder: None,
+            })
+        })
+        .await
+    }
+
+    async fn take_lock(&self, _: &ArmId, _: &ItemLock, _: RunKey) -> Result<(), StoreError> {
+        self.access(|_| Ok(())).await
+    }
+
+    async fn release_lock(&self, _: &ArmId, _: &ItemLock) -> Result<(), StoreError> {
+        self.access(|_| Ok(())).await
+    }
+
+    async fn holder_state(&self, _: &Holder) -> HolderState {
+        HolderState::Unknown
+    }
 }
 
 impl RunStore for Port {

@@ -43,6 +43,8 @@ pub fn seeded(seed: u64, trace: bool) -> World {
         start_by,
         retry_limit: rng.u8(0..4),
         run_timeout: SignedDuration::from_mins(*rng.choice(&[20, 90, 1440]).unwrap_or(&1440)),
+        suspend: false,
+        cancel: false,
     };
     let mut world = a_world(weather, control, rng);
     if trace {
@@ -182,6 +184,8 @@ pub fn play(world: World) -> Played {
                 start_by: None,
                 retry_limit: 0,
                 run_timeout: SignedDuration::ZERO,
+                suspend: false,
+                cancel: false,
             },
             fastrand::Rng::with_seed(0),
         ),
