@@ -8,8 +8,9 @@ use jiff::SignedDuration;
 
 use super::facts::Now;
 use super::ids::{JobId, MAX_ATTEMPTS, OperationId};
+use super::pace::Limits;
 use super::record::{Attempt, AttemptState, Claim, End, Failure, Mark, Memory, Resolve, Run};
-use super::release::lets_go_without_look;
+use super::release::{is_known_for_long, lets_go_without_look};
 
 /// What a pass does with a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +49,7 @@ pub enum Act {
 }
 
 /// The next step of a run, from what its object says and what this process remembers.
-pub fn next(run: &Run, memory: &Memory, now: Now) -> Step {
+pub fn next(run: &Run, memory: &Memory, now: Now, limits: &Limits) -> Step {
     let claim = match run.mark {
         Mark::Unreadable => return Step::PlacePlaceholder,
         Mark::WithoutFinalizer(claim) => return Step::RestoreFinalizer(claim),
@@ -57,7 +58,8 @@ pub fn next(run: &Run, memory: &Memory, now: Now) -> Step {
     };
     let own = claim.and_then(|claim| run.record.of_claim(claim));
 
-    if let Some(step) = abandoned(run, claim, own) {
+    let known_for_long = own.is_some_and(|own| is_known_for_long(own, memory, now, limits));
+    if let Some(step) = abandoned(run, claim, own, known_for_long) {
         return step;
     }
     if run.record.unreadable.is_some() {
@@ -163,7 +165,12 @@ pub(super) fn followed(run: &Run) -> Option<JobId> {
 }
 
 /// A person's `abandon`, as far as it ends a run that is blocked on that claim or lets go of one that cannot be read.
-pub(super) fn abandoned(run: &Run, claim: Option<Claim>, own: Option<&Attempt>) -> Option<Step> {
+pub(super) fn abandoned(
+    run: &Run,
+    claim: Option<Claim>,
+    own: Option<&Attempt>,
+    known_for_long: bool,
+) -> Option<Step> {
     let (Some(claim), Some(Resolve::Abandon(id))) = (claim, &run.resolve) else {
         return None;
     };
@@ -178,21 +185,28 @@ pub(super) fn abandoned(run: &Run, claim: Option<Claim>, own: Option<&Attempt>) 
             End::Failed(Failure::Abandoned),
             "a person abandoned this run; whether Azure restored something must be seen in the vault's jobs".to_owned(),
         )),
-        // A claim is kept for a job that is known only by its id, or that a person named, and for an accepted attempt whose
-        // job never showed: a deletion waits for this word.
-        AttemptState::Running
-        | AttemptState::Adopted
-        | AttemptState::Ended
-        | AttemptState::JobFailed
-        | AttemptState::NotFound
-        | AttemptState::NotStarted
+        AttemptState::NotStarted
         | AttemptState::OperationFailed
         | AttemptState::Abandoned
+        // A person named its job, and said this word later.
+        | AttemptState::Adopted
             if run.deleting =>
         {
             Some(Step::LetGo)
         }
-        state if run.deleting && run.record.end.is_some() && state == AttemptState::Accepted => {
+        // A claim is kept for a job that is known only by its id, and for an accepted attempt whose job never showed: a
+        // deletion waits for this word. Said too early, it must not let go of a job that lists may still forget.
+        AttemptState::Running
+        | AttemptState::Ended
+        | AttemptState::JobFailed
+        | AttemptState::NotFound
+            if run.deleting && known_for_long =>
+        {
+            Some(Step::LetGo)
+        }
+        AttemptState::Accepted
+            if run.deleting && run.record.end.is_some() && known_for_long =>
+        {
             Some(Step::LetGo)
         }
         _ => None,

@@ -72,7 +72,7 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
         if stored.run.record.unreadable.is_none() {
             stored.run.record.start_time.get_or_insert(now.wall);
         }
-        let step = plan::next(&stored.run, self.memory, now);
+        let step = plan::next(&stored.run, self.memory, now, self.limits);
         tracing::debug!(step = ?step, "next step");
         match step {
             Step::Rest => Ok(After::Rest),
