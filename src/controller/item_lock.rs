@@ -15,9 +15,8 @@ use uuid::Uuid;
 
 use crate::api::v1alpha1 as api;
 use crate::restore::ids::{ArmId, RunKey, Scope};
-use crate::restore::item_lock::{Holder, HolderState, ItemLock};
+use crate::restore::item_lock::{self, Holder, HolderState, ItemLock};
 use crate::restore::ports::{ItemLocks, StoreError};
-use crate::restore::record::{Mark, Run};
 
 use super::store::bounded;
 use super::translate;
@@ -140,7 +139,7 @@ impl ItemLocks for ItemLeases<'_> {
         }
         let objects: Api<api::VmRestore> = Api::namespaced(self.client.clone(), &holder.namespace);
         match bounded(objects.get(&holder.name)).await {
-            Ok(object) => state_of(&translate::run(&object, None, self.scope), holder),
+            Ok(object) => item_lock::state_of(&translate::run(&object, None, self.scope), holder),
             Err(StoreError::Gone) => HolderState::Gone,
             Err(StoreError::Conflict | StoreError::Lost(_) | StoreError::Refused(_)) => {
                 HolderState::Unknown
@@ -170,23 +169,6 @@ fn lock_of(lease: &Lease) -> ItemLock {
     ItemLock {
         version: lease.resource_version(),
         holder,
-    }
-}
-
-/// What the object of a holder's name says about that holder.
-fn state_of(run: &Run, holder: &Holder) -> HolderState {
-    // Before the vault is pinned the key is not known: the object may be the holder's, applied again or with a lost status.
-    if run.record.unreadable.is_some() || run.record.vault.is_none() {
-        return HolderState::Unknown;
-    }
-    if holder.key != Some(run.key) {
-        return HolderState::Gone;
-    }
-    let over = run.record.end.is_some() || run.deleting;
-    if over && run.mark == Mark::None {
-        HolderState::LetGo
-    } else {
-        HolderState::Holds
     }
 }
 

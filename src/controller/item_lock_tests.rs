@@ -1,7 +1,8 @@
 use serde_json::json;
 
 use super::*;
-use crate::restore::record::End;
+use crate::restore::item_lock::state_of;
+use crate::restore::record::{End, Mark, Run};
 
 const VM: &str =
     "/subscriptions/s/resourceGroups/G/providers/Microsoft.Compute/virtualMachines/Web";

@@ -21,6 +21,7 @@ pub mod pass;
 pub mod plan;
 pub mod ports;
 pub mod progress;
+pub mod questions;
 pub mod record;
 pub mod release;
 pub mod request;

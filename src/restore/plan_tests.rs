@@ -1,6 +1,7 @@
 use super::super::facts::JobStatus;
 use super::super::fixtures::*;
 use super::super::ids::{ArmId, JobId, OperationId};
+use super::super::questions::resolve_help;
 use super::super::record::{AttemptState as S, Control, Phase};
 use super::*;
 

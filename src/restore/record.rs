@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 pub use super::attempt::*;
 use super::facts::{JobDetail, Now, Operation, RecoveryPoint, TriggerOutcome};
 use super::ids::{ArmId, ClaimId, JobId, RecoveryPointName, RunKey};
+use super::item_lock::Vacancy;
 pub use super::note::*;
 use super::request::Target;
 
@@ -248,6 +249,10 @@ pub struct Memory {
     pub unrecorded: Option<Unrecorded>,
     /// The word of a person that was acted on last, so that it cuts a wait short only once.
     pub heeded: Option<Resolve>,
+    /// Another run's item lock whose holder was seen to be gone.
+    pub vacancy: Option<Vacancy>,
+    /// Whether this process has made sure that the run, which needs it no more, does not hold its item lock.
+    pub lock_is_not_held: bool,
 }
 
 impl Record {

@@ -7,7 +7,7 @@ use super::evidence::{Found, Look};
 use super::facts::{Now, SeenJob};
 use super::ids::JobId;
 use super::pace::{self, Limits};
-use super::plan::{accepted_and_open, is_claim_open, is_open};
+use super::questions::{accepted_and_open, is_claim_open, is_open};
 use super::record::{Attempt, AttemptState, Claim, End, Failure, Mark, Matching, Memory, Run};
 
 /// When a claim goes.
