@@ -175,7 +175,9 @@ pub fn may_let_go_without_vault(run: &Run, memory: &Memory, now: Now, limits: &L
     let accepted = own.is_some_and(|own| own.accepted) || accepted_and_open(run).is_some();
     // A blocked run waits for a person, whose word is heard without a vault too.
     let blocked = own.is_some_and(|own| own.state == AttemptState::Blocked);
-    let harmless = run.intent.target.may_be_retried() && !accepted && job.is_none() && !blocked;
+    let unprovable = own.is_some_and(Attempt::was_open_while_broken);
+    let harmless =
+        run.intent.target.may_be_retried() && !accepted && job.is_none() && !blocked && !unprovable;
     run.deleting && is_unseen_for_a_window(claim, memory, now, limits) && (job_is_known || harmless)
 }
 
