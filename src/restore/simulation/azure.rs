@@ -12,7 +12,11 @@ use super::super::ids::{ArmId, JobId, OperationId, RecoveryPointName};
 use super::super::ports::{Budget, Clock, JobsNeed, Trigger, Vault};
 use super::answers::{after, refusal, text};
 use super::object_store::Port;
+use super::script::Moment;
 use super::world::{Job, MINUTE, Ms, OperationEnd, World, wall};
+
+/// How long after its first sight a job may be missing in a list again; the protocol's own bound is not asked here.
+const YOUNG: Ms = 5 * MINUTE;
 
 impl World {
     fn summary(&self, job: &Job) -> JobSummary {
@@ -46,6 +50,23 @@ impl World {
             progress_percent: u8::try_from(done).ok(),
             properties: BTreeMap::new(),
             ..JobDetail::from_list(summary, None)
+        }
+    }
+
+    /// A list is taken to be monotone only for jobs that it showed a while ago: of the others it may forget every one.
+    fn forget_young(&mut self, shown: &mut Vec<(Job, bool)>, begun: Ms) {
+        if self.forgets_young_jobs {
+            shown.retain(|(job, _)| job.first_listed.is_none_or(|first| begun >= first + YOUNG));
+        }
+        let mut new = false;
+        for job in &mut self.jobs {
+            if job.first_listed.is_none() && shown.iter().any(|(shown, _)| shown.id == job.id) {
+                job.first_listed = Some(begun);
+                new = true;
+            }
+        }
+        if new {
+            self.witness(Moment::Listed);
         }
     }
 
@@ -266,6 +287,7 @@ impl Vault for Port {
                 shown.push((job.clone(), job.solid <= begun_ms));
             }
             shown.retain(|(_, solid)| *solid || world.rng.u32(0..100) < 70);
+            world.forget_young(&mut shown, begun_ms);
             let seen: Vec<SeenJob> = shown
                 .iter()
                 .map(|(job, _)| SeenJob {
@@ -298,6 +320,10 @@ impl Vault for Port {
             Ok(job.map(|job| world.detail(&job)))
         })
         .await
+    }
+
+    async fn virtual_machine_exists(&self, _: &ArmId) -> Result<bool, VaultError> {
+        self.ask(|_| Ok(false)).await
     }
 
     fn interval(&self) -> SignedDuration {

@@ -24,6 +24,8 @@ mod checks;
 mod object_store;
 mod regressions;
 mod runner;
+mod script;
+mod ways;
 mod weather;
 mod world;
 

@@ -8,10 +8,12 @@ use jiff::SignedDuration;
 
 use super::super::facts::Now;
 use super::super::following::worth_writing;
-use super::super::ids::{ArmId, ClaimId, JobId};
-use super::super::ports::{Clock, RunStore, StoreError, Stored};
-use super::super::record::{Claim, Intent, Mark, Matching, Record, Run};
+use super::super::ids::{ArmId, ClaimId, JobId, RunKey};
+use super::super::item_lock::{Holder, HolderState, ItemLock};
+use super::super::ports::{Clock, ItemLocks, RunStore, StoreError, Stored};
+use super::super::record::{Claim, Intent, Mark, Matching, Phase, Record, Run};
 use super::super::request::Target;
+use super::script::Moment;
 use super::world::{Ms, Shared, World, vault_id};
 
 /// One process's way into the world.
@@ -72,7 +74,7 @@ impl Port {
                 });
             }
             let result = effect(&mut world);
-            if world.trouble() {
+            if world.trouble() || std::mem::take(&mut world.loses_answer) {
                 Err(StoreError::Lost("after it was done".to_owned()))
             } else {
                 result
@@ -138,6 +140,30 @@ fn stored(world: &World, read_at: Now) -> Result<Stored<u64>, StoreError> {
     })
 }
 
+impl ItemLocks for Port {
+    async fn read_lock(&self, _: &ArmId) -> Result<ItemLock, StoreError> {
+        self.access(|_| {
+            Ok(ItemLock {
+                version: None,
+                holder: None,
+            })
+        })
+        .await
+    }
+
+    async fn take_lock(&self, _: &ArmId, _: &ItemLock, _: RunKey) -> Result<(), StoreError> {
+        self.access(|_| Ok(())).await
+    }
+
+    async fn release_lock(&self, _: &ArmId, _: &ItemLock) -> Result<(), StoreError> {
+        self.access(|_| Ok(())).await
+    }
+
+    async fn holder_state(&self, _: &Holder) -> HolderState {
+        HolderState::Unknown
+    }
+}
+
 impl RunStore for Port {
     type Version = u64;
 
@@ -153,6 +179,7 @@ impl RunStore for Port {
     ) -> Result<Stored<u64>, StoreError> {
         let now = self.now();
         let process = self.process;
+        self.world.lock().witness(Moment::Claiming);
         self.access(|world| {
             let object = world.compare(base.version)?;
             if object.deleting && matches!(object.mark, Mark::None | Mark::WithoutFinalizer(_)) {
@@ -167,6 +194,7 @@ impl RunStore for Port {
             }
             world.say(|_| format!("p{process} claims {}/{}", claim.attempt, claim.id));
             world.changed();
+            world.witness(Moment::Claimed);
             stored(world, now)
         })
         .await
@@ -175,6 +203,7 @@ impl RunStore for Port {
     async fn let_go(&self, base: &Stored<u64>) -> Result<Stored<u64>, StoreError> {
         let now = self.now();
         let process = self.process;
+        self.world.lock().witness(Moment::LettingGo);
         self.access(|world| {
             let object = world.compare(base.version)?;
             object.mark = Mark::None;
@@ -183,6 +212,7 @@ impl RunStore for Port {
             world.say(|_| format!("p{process} lets go"));
             let answer = stored(world, now);
             world.changed();
+            world.witness(Moment::LetGo);
             world.collect();
             answer
         })
@@ -227,12 +257,22 @@ impl RunStore for Port {
             });
             let object = world.compare(base.version)?;
             let old = std::mem::replace(&mut object.record, new);
+            let new = &object.record;
+            let blocked = new.phase == Phase::Blocked && old.phase != Phase::Blocked;
+            let ended = new.end.is_some() && old.end.is_none();
             world.history.push(old);
             world.writes += 1;
             world.status_lost = false;
             let got = world.processes[process].got_2xx.take();
             world.accepted.extend(got);
             world.changed();
+            world.witness(Moment::Saved);
+            if blocked {
+                world.witness(Moment::Blocked);
+            }
+            if ended {
+                world.witness(Moment::Ended);
+            }
             stored(world, now)
         })
         .await

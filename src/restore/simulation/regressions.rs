@@ -13,6 +13,8 @@ fn control(retry_limit: u8, timeout: i64) -> Control {
         start_by: None,
         retry_limit,
         run_timeout: SignedDuration::from_mins(timeout),
+        suspend: false,
+        cancel: false,
     }
 }
 

@@ -14,6 +14,7 @@ use super::super::ports::StoreError;
 use super::super::record::{Control, Mark, Matching, Memory, Phase};
 use super::checks::{CALM, SETTLED};
 use super::object_store::Port;
+use super::script::Playing;
 use super::weather::{Event, Weather};
 use super::world::{MINUTE, Ms, Object, PROCESSES, SECOND, Shared, World, wall};
 
@@ -43,6 +44,8 @@ pub fn seeded(seed: u64, trace: bool) -> World {
         start_by,
         retry_limit: rng.u8(0..4),
         run_timeout: SignedDuration::from_mins(*rng.choice(&[20, 90, 1440]).unwrap_or(&1440)),
+        suspend: false,
+        cancel: false,
     };
     let mut world = a_world(weather, control, rng);
     if trace {
@@ -76,6 +79,10 @@ pub fn a_world(weather: Weather, control: Control, mut rng: fastrand::Rng) -> Wo
         rng,
         requests: key.request_ids().collect(),
         key,
+        scripts: weather.scripts.iter().cloned().map(Playing::of).collect(),
+        due: Vec::new(),
+        loses_answer: false,
+        forgets_young_jobs: false,
         weather,
         object: None,
         first_control: control,
@@ -149,6 +156,7 @@ pub fn play(world: World) -> Played {
             });
             passes
                 .chain(world.next_effect())
+                .chain(world.next_line())
                 .chain(events.peek().map(|(at, _)| *at))
                 .min()
         };
@@ -164,11 +172,15 @@ pub fn play(world: World) -> Played {
             shared.lock().happen(event);
             disturb(&shared, &mut seats, event);
         }
-        for (index, seat) in seats.iter_mut().enumerate() {
-            step(&shared, index, seat);
+        follow_scripts(&shared, &mut seats);
+        for index in 0..PROCESSES {
+            step(&shared, index, &mut seats[index]);
+            follow_scripts(&shared, &mut seats);
         }
         let world = shared.lock();
-        let rests = world.now > settled && world.object.as_ref().is_none_or(rests);
+        let rests = world.now > settled
+            && world.next_line().is_none()
+            && world.object.as_ref().is_none_or(rests);
         if rests || world.violations.len() > 3 {
             break;
         }
@@ -182,6 +194,8 @@ pub fn play(world: World) -> Played {
                 start_by: None,
                 retry_limit: 0,
                 run_timeout: SignedDuration::ZERO,
+                suspend: false,
+                cancel: false,
             },
             fastrand::Rng::with_seed(0),
         ),
@@ -200,6 +214,15 @@ pub fn play(world: World) -> Played {
 fn rests(object: &Object) -> bool {
     object.record.phase == Phase::Blocked
         || object.record.end.is_some() && object.mark == Mark::None
+}
+
+/// Lets happen what scripts say about this instant.
+fn follow_scripts(shared: &Shared, seats: &mut [Seat; PROCESSES]) {
+    let due = shared.lock().due_events();
+    for event in due {
+        shared.lock().happen(event);
+        disturb(shared, seats, event);
+    }
 }
 
 fn disturb(shared: &Shared, seats: &mut [Seat; PROCESSES], event: Event) {

@@ -3,6 +3,7 @@
 use super::super::facts::JobStatus;
 use super::super::record::AttemptState;
 use super::super::record::{Claim, Mark, Note, NoteKind, Resolve};
+use super::script::Line;
 use super::world::{MINUTE, Ms, SECOND, World};
 
 /// How the world treats a run.
@@ -22,6 +23,8 @@ pub struct Weather {
     pub jobs_end: Option<(JobStatus, &'static str, i64)>,
     /// What happens to the object and the processes.
     pub events: Vec<(Ms, Event)>,
+    /// What happens at the instant of an effect.
+    pub scripts: Vec<Vec<Line>>,
 }
 
 /// What Azure answers to a trigger, and what it does.
@@ -78,6 +81,21 @@ pub enum Event {
     Person,
     LoseVault,
     FindVault,
+    /// The next answer of the API server is lost, after the effect.
+    LoseAnswer,
+    /// The status is set back by one write.
+    UndoLastWrite,
+    /// The list shows no job that it showed for the first time less than the visibility bound ago.
+    ForgetYoungJobs,
+    /// A person sets the annotation, for the claim that stands.
+    Says(Word),
+}
+
+/// What a person says with the annotation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Word {
+    Retry,
+    Abandon,
 }
 
 impl Weather {
@@ -91,6 +109,7 @@ impl Weather {
             lag: None,
             jobs_end: None,
             events: Vec::new(),
+            scripts: Vec::new(),
         }
     }
 
@@ -129,6 +148,7 @@ impl Weather {
             lag: None,
             jobs_end: None,
             events,
+            scripts: Vec::new(),
         }
     }
 }
@@ -169,6 +189,9 @@ impl World {
                 }
             }
             Event::Person => self.person(),
+            Event::ForgetYoungJobs => self.forgets_young_jobs = true,
+            Event::Says(word) => self.says(word),
+            Event::LoseAnswer => self.loses_answer = true,
             _ => self.meddle(event),
         }
     }
@@ -191,6 +214,11 @@ impl World {
             }
             Event::RollStatusBack => {
                 object.record = past.unwrap_or_default();
+                self.status_lost = true;
+                self.accepted.clear();
+            }
+            Event::UndoLastWrite => {
+                object.record = self.history.last().cloned().unwrap_or_default();
                 self.status_lost = true;
                 self.accepted.clear();
             }
@@ -219,6 +247,22 @@ impl World {
         let _ = id;
         self.changed();
         self.collect();
+    }
+
+    /// A person who says this, whether it makes sense or not.
+    fn says(&mut self, word: Word) {
+        let Some(object) = &mut self.object else {
+            return;
+        };
+        let Mark::Standing(Claim { id, .. }) = object.mark else {
+            return;
+        };
+        object.resolve = Some(match word {
+            Word::Retry => Resolve::Retry(id),
+            Word::Abandon => Resolve::Abandon(id),
+        });
+        self.person_retried |= word == Word::Retry;
+        self.changed();
     }
 
     /// A person who looks at the vault before deciding, and erases a status that cannot be understood.

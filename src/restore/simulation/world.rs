@@ -10,7 +10,8 @@ use super::super::facts::{JobStatus, Now, SeenJob};
 use super::super::ids::{ArmId, ClaimId, JobId, RequestId, RunKey};
 use super::super::ports::StoreError;
 use super::super::record::{Claim, Control, Mark, Matching, Note, Record, Resolve};
-use super::weather::Weather;
+use super::script::{Moment, Playing};
+use super::weather::{Event, Weather};
 
 /// Milliseconds since the start of the world.
 pub type Ms = i64;
@@ -60,6 +61,8 @@ pub struct Job {
     /// Not listed before; listed now and then until `solid`; always from then on.
     pub visible: Ms,
     pub solid: Ms,
+    /// When a listing showed it first.
+    pub first_listed: Option<Ms>,
 }
 
 impl Job {
@@ -125,6 +128,13 @@ pub struct World {
     pub now: Ms,
     pub rng: fastrand::Rng,
     pub weather: Weather,
+    /// The scripts of the weather, and what they let happen now.
+    pub scripts: Vec<Playing>,
+    pub due: Vec<Event>,
+    /// The next answer of the API server is lost.
+    pub loses_answer: bool,
+    /// Lists show no young job any more.
+    pub forgets_young_jobs: bool,
     pub key: RunKey,
     pub requests: Vec<(u8, RequestId)>,
     pub object: Option<Object>,
@@ -284,6 +294,7 @@ impl World {
             if post.makes_job {
                 self.make_job(&post);
             }
+            self.witness(Moment::Posted);
         }
     }
 
@@ -325,6 +336,7 @@ impl World {
             error,
             visible,
             solid: visible + flicker,
+            first_listed: None,
         });
     }
 
