@@ -202,8 +202,13 @@ pub fn waits_for_a_person(outcome: &Outcome) -> bool {
         && [TRIGGER_OUTCOME_UNKNOWN, "StatusUnreadable"].contains(&outcome.reason.as_str())
 }
 
-/// The comparison.
-pub fn verdict(accepted: &[Accepted], foreign: usize, outcomes: &[Outcome]) -> Verdict {
+/// The comparison. `was_deleted` says whether the object of a run was deleted while the soak ran.
+pub fn verdict(
+    accepted: &[Accepted],
+    foreign: usize,
+    outcomes: &[Outcome],
+    was_deleted: impl Fn(usize) -> bool,
+) -> Verdict {
     let mut verdict = Verdict {
         foreign,
         ..Verdict::default()
@@ -213,7 +218,9 @@ pub fn verdict(accepted: &[Accepted], foreign: usize, outcomes: &[Outcome]) -> V
         by_run.entry(restore.run).or_default().push(restore);
     }
     for restores in by_run.values() {
-        for (offence, unfilled) in duplicates(restores) {
+        for (offence, same_id, unfilled) in duplicates(restores) {
+            // Only a new object begins at the first id again.
+            let unfilled = unfilled && (!same_id || was_deleted(offence.run));
             verdict.note("DUPLICATE", offence, unfilled);
         }
     }
@@ -238,8 +245,8 @@ pub fn verdict(accepted: &[Accepted], foreign: usize, outcomes: &[Outcome]) -> V
     verdict
 }
 
-/// Each with whether the earlier job does not carry its id.
-fn duplicates(restores: &[&Accepted]) -> Vec<(Offence, bool)> {
+/// Each with whether both have one id, and whether the earlier job does not carry its id.
+fn duplicates(restores: &[&Accepted]) -> Vec<(Offence, bool, bool)> {
     let mut found = Vec::new();
     for (place, later) in restores.iter().enumerate() {
         for earlier in &restores[..place] {
@@ -261,7 +268,7 @@ fn duplicates(restores: &[&Accepted]) -> Vec<(Offence, bool)> {
                         earlier.at,
                     ),
                 };
-                found.push((offence, earlier.unfilled && !same));
+                found.push((offence, same, earlier.unfilled));
             }
         }
     }
@@ -420,7 +427,7 @@ mod tests {
     }
 
     fn classes(accepted: &[Accepted], outcome: Outcome) -> Vec<&'static str> {
-        let verdict = verdict(accepted, 0, &[outcome]);
+        let verdict = verdict(accepted, 0, &[outcome], |_| false);
         verdict.offences().map(|(class, _)| class).collect()
     }
 
@@ -483,7 +490,7 @@ mod tests {
         unfilled.unfilled = true;
         let accepted = [unfilled, restore("b", 4, "Completed", None)];
 
-        let verdict = verdict(&accepted, 0, &[says("Succeeded", &["job-4"])]);
+        let verdict = verdict(&accepted, 0, &[says("Succeeded", &["job-4"])], |_| false);
 
         assert!(verdict.is_good());
         let excused: Vec<&str> = verdict.excused.iter().map(|(class, _)| *class).collect();
@@ -491,7 +498,7 @@ mod tests {
     }
 
     #[test]
-    fn one_id_for_two_jobs_is_no_matter_of_what_jobs_show() {
+    fn one_id_for_two_jobs_is_excused_only_if_the_object_is_another() {
         let mut first = restore("a", 1, "Completed", None);
         first.unfilled = true;
         let accepted = [first, restore("a", 4, "Completed", None)];
@@ -500,6 +507,8 @@ mod tests {
             classes(&accepted, says("Succeeded", &["job-1", "job-4"])),
             ["DUPLICATE"]
         );
+        let again = says("Succeeded", &["job-1", "job-4"]);
+        assert!(verdict(&accepted, 0, &[again], |_| true).is_good());
     }
 
     #[test]

@@ -319,8 +319,14 @@ mod tests {
 
         assert_eq!(lost_of(lost(), 3), [true, false, false]);
         assert_eq!(lost_of(lost().times(2), 3), [true, true, false]);
-        assert_eq!(lost_of(lost().times(0).every(2), 4), [false, true, false, true]);
-        assert_eq!(lost_of(lost().times(1).every(2), 4), [false, true, false, false]);
+        assert_eq!(
+            lost_of(lost().times(0).every(2), 4),
+            [false, true, false, true]
+        );
+        assert_eq!(
+            lost_of(lost().times(1).every(2), 4),
+            [false, true, false, false]
+        );
     }
 
     #[test]
@@ -330,7 +336,9 @@ mod tests {
             Which::status_of("web"),
             Trouble::Lost(Moment::After),
         ));
-        rules.add(Rule::new(Which::read_of("web"), Trouble::Held(Moment::Before)).once_applied(&first));
+        rules.add(
+            Rule::new(Which::read_of("web"), Trouble::Held(Moment::Before)).once_applied(&first),
+        );
         let read = asked("GET", "/vmrestores/web", &Value::Null);
 
         let early = rules.decide(&read).is_some();
@@ -344,7 +352,13 @@ mod tests {
     #[test]
     fn claims_and_their_removal_are_told_apart() {
         let path = "/apis/azurebackup.dev/v1alpha1/namespaces/n/vmrestores/web";
-        let with = |claim: Value| asked("PATCH", path, &json!({"metadata": {"annotations": {CLAIM: claim}}}));
+        let with = |claim: Value| {
+            asked(
+                "PATCH",
+                path,
+                &json!({"metadata": {"annotations": {CLAIM: claim}}}),
+            )
+        };
         let claim = with(json!("1/x"));
         let removal = with(Value::Null);
 
