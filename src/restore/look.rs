@@ -7,7 +7,9 @@ pub use super::evidence::Look;
 use super::facts::{JobStatus, JobSummary};
 use super::ids::MAX_ATTEMPTS;
 use super::pace;
-use super::plan::{accepted_and_open, is_claim_open, resolution, resolve_help, start_by_passed};
+use super::plan::{
+    accepted_and_open, is_claim_open, resolution, resolve_help, run_timeout_passed, start_by_passed,
+};
 use super::record::{Attempt, AttemptState, End, Failure, Matching, Resolve};
 use super::release::{may_let_go, until_surely_unlisted, until_visible_for_good};
 use super::retry;
@@ -263,7 +265,17 @@ fn next_by_itself(look: &Look<'_>, number: u8) -> Decision {
     if look.matching == Matching::Broken && attempts.iter().any(not_found) {
         return Decision::Block(look.broken_message());
     }
-    would_claim(look, number)
+    match (
+        would_claim(look, number),
+        run_timeout_passed(look.run, look.now),
+    ) {
+        // It would not be followed.
+        (Decision::Claim(_), Some(over)) => Decision::End(
+            End::Failed(Failure::RunTimedOut),
+            format!("spec.timeouts.run passed at {over}, before attempt {number} was triggered"),
+        ),
+        (decision, _) => decision,
+    }
 }
 
 /// The checks that stand between a run that could claim and the claim.

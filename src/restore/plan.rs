@@ -4,7 +4,7 @@
 //! Words: a claim *stands* while its annotation is on the object. It is *decided* once the record, under that very claim
 //! id, says what came of it; until then it is *open*, and only a look at the vault's jobs may say more.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::facts::Now;
 use super::ids::{JobId, MAX_ATTEMPTS, OperationId};
@@ -93,6 +93,7 @@ pub fn next(run: &Run, memory: &Memory, now: Now) -> Step {
         return Step::PlacePlaceholder;
     }
     if !is_claim_open(claim, own)
+        && followed(run).is_none_or(|job| memory.asked_for.as_ref() == Some(&job))
         && let Some(step) = timed_out(run, now)
     {
         return step;
@@ -134,22 +135,22 @@ pub(super) fn wait_or(memory: &Memory, now: Now, step: Step) -> Step {
 }
 
 pub(super) fn timed_out(run: &Run, now: Now) -> Option<Step> {
-    let over = run
-        .record
-        .start_time?
-        .checked_add(run.control.run_timeout)
-        .ok()?;
-    let job = followed(run);
-    (now.wall >= over).then(|| {
-        let rest = match job {
-            Some(job) => format!("; job {job} goes on in Azure and is no longer followed"),
-            None => String::new(),
-        };
-        Step::End(
-            End::Failed(Failure::RunTimedOut),
-            format!("spec.timeouts.run passed at {over}{rest}"),
-        )
-    })
+    let over = run_timeout_passed(run, now)?;
+    let rest = match followed(run) {
+        Some(job) => format!("; job {job} goes on in Azure and is no longer followed"),
+        None => String::new(),
+    };
+    Some(Step::End(
+        End::Failed(Failure::RunTimedOut),
+        format!("spec.timeouts.run passed at {over}{rest}"),
+    ))
+}
+
+/// When `timeouts.run` was over, if it is.
+pub(super) fn run_timeout_passed(run: &Run, now: Now) -> Option<Timestamp> {
+    let start = run.record.start_time?;
+    let over = start.checked_add(run.control.run_timeout).ok()?;
+    (now.wall >= over).then_some(over)
 }
 
 /// The attempt whose job is followed: the highest whose job runs.

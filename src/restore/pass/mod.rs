@@ -98,15 +98,20 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
             }
             Step::SayUnreadable => self.say_unreadable(&stored).await,
             Step::SayVaultChanged => self.say_vault_changed(&stored).await,
-            Step::Azure(act) => match self.vault.clone() {
-                Err(note) => self.without_vault(stored, note).await,
-                Ok(vault) => match act {
-                    Act::Select => self.select(vault, stored).await,
-                    Act::Look => self.look(vault, stored).await,
-                    Act::ReadOperation(id) => self.read_operation(vault, stored, id).await,
-                    Act::Follow(id) => self.follow(vault, stored, id).await,
-                },
-            },
+            Step::Azure(act) => {
+                if let Act::Follow(id) = &act {
+                    self.memory.asked_for = Some(id.clone());
+                }
+                match self.vault.clone() {
+                    Err(note) => self.without_vault(stored, note).await,
+                    Ok(vault) => match act {
+                        Act::Select => self.select(vault, stored).await,
+                        Act::Look => self.look(vault, stored).await,
+                        Act::ReadOperation(id) => self.read_operation(vault, stored, id).await,
+                        Act::Follow(id) => self.follow(vault, stored, id).await,
+                    },
+                }
+            }
         }
     }
 
