@@ -2,10 +2,10 @@
 
 use super::{a_quick_restore, asked};
 use crate::support::azure::a_vm;
-use crate::support::eventually;
 use crate::support::objects::a_restore;
 use crate::support::reading::{claim, phase, text};
 use crate::support::world::World;
+use crate::support::{eventually, signal};
 use serde_json::json;
 use testbed::Controller;
 
@@ -144,11 +144,4 @@ async fn api_server_that_hangs_while_restores_start_makes_no_second_job() {
         let posts = world.azure.posts(name).await;
         assert_eq!(world.azure.jobs(name).await.len(), 1, "{posts:#?}");
     }
-}
-
-fn signal(pid: u32, signal: &str) {
-    let sent = std::process::Command::new("kill")
-        .args([signal, &pid.to_string()])
-        .status();
-    assert!(sent.unwrap().success());
 }
