@@ -41,6 +41,7 @@ pub enum Operation {
     GetVirtualNetwork,
     ListDisks,
     GetDisk,
+    GetVirtualMachine,
     CrossRegionRestore,
     Unknown,
 }
@@ -118,6 +119,7 @@ impl Operation {
         Operation::GetVirtualNetwork,
         Operation::ListDisks,
         Operation::GetDisk,
+        Operation::GetVirtualMachine,
         Operation::CrossRegionRestore,
         Operation::Unknown,
     ];
@@ -160,6 +162,7 @@ impl Operation {
             GetVirtualNetwork "GET" "{G}/providers/Microsoft.Network/virtualNetworks/{network}" "Microsoft.Network/virtualNetworks/read" Other,
             ListDisks "GET" "{S} or {G}/providers/Microsoft.Compute/disks" "Microsoft.Compute/disks/read" Other,
             GetDisk "GET" "{G}/providers/Microsoft.Compute/disks/{disk}" "Microsoft.Compute/disks/read" Other,
+            GetVirtualMachine "GET" "{G}/providers/Microsoft.Compute/virtualMachines/{machine}" "Microsoft.Compute/virtualMachines/read" Other,
             CrossRegionRestore "ANY" "{S}/providers/Microsoft.RecoveryServices/locations/…" "Microsoft.RecoveryServices/locations/read" Other,
             Unknown "ANY" "*" "Microsoft.Resources/read" Other,
         }
@@ -179,7 +182,7 @@ pub struct Names {
     pub vault: String,
     pub container: String,
     pub item: String,
-    /// Recovery point, job, storage account, network or disk.
+    /// Recovery point, job, storage account, network, disk or VM.
     pub name: String,
     pub operation: String,
 }
@@ -245,6 +248,7 @@ pub fn of(method: &Method, segments: &[String]) -> (Operation, Names) {
                         }
                         ("microsoft.network", "virtualnetworks") => O::GetVirtualNetwork,
                         ("microsoft.compute", "disks") => O::GetDisk,
+                        ("microsoft.compute", "virtualmachines") => O::GetVirtualMachine,
                         _ => O::Unknown,
                     }
                 }

@@ -30,6 +30,10 @@ pub(super) const ABOVE_THE_VAULT: [&str; 3] = [
     "InvalidSubscriptionId",
 ];
 
+/// Codes of a 404 that mean that a resource does not exist, alone or with its resource group.
+pub(super) const MISSING_RESOURCE: [&str; 3] =
+    ["ResourceNotFound", "NotFound", "ResourceGroupNotFound"];
+
 /// Whether a code is one of these, in any letter case.
 pub(super) fn is_one_of(code: &str, codes: &[&str]) -> bool {
     codes.iter().any(|known| known.eq_ignore_ascii_case(code))

@@ -40,6 +40,8 @@ pub(super) enum Kind {
     Items,
     /// The vault itself: counted by ARM, whose limits are far away.
     Vault,
+    /// Virtual machines: as far away.
+    Compute,
     /// The restore POST, an ARM write: nothing else of ours uses this budget, which is its reserve.
     Trigger,
 }
@@ -52,7 +54,7 @@ impl Kind {
             Self::Operations | Self::Items => 299,
             Self::Points => 149,
             // ARM's own, of the documents; its token buckets answer with 429 before that.
-            Self::Vault => 12_000,
+            Self::Vault | Self::Compute => 12_000,
             Self::Trigger => 1_200,
         }
     }
@@ -65,6 +67,7 @@ impl Kind {
             Self::Points => "recovery points",
             Self::Items => "protected items",
             Self::Vault => "the vault",
+            Self::Compute => "virtual machines",
             Self::Trigger => "restores",
         }
     }

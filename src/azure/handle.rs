@@ -117,6 +117,10 @@ impl Vault for VaultHandle {
             .ok_or_else(|| verdict::unreadable("the job has no name or no properties"))
     }
 
+    async fn virtual_machine_exists(&self, vm: &ArmId) -> Result<bool, VaultError> {
+        self.session.virtual_machine_exists(vm).await
+    }
+
     fn interval(&self) -> SignedDuration {
         self.session.gate.interval(self.poll_interval)
     }

@@ -1239,3 +1239,61 @@ async fn logs_hold_no_secret_and_no_query_and_one_line_per_request() {
         "{text}"
     );
 }
+
+#[tokio::test]
+async fn a_virtual_machine_is_missing_only_when_azure_says_so() {
+    let answers = Arc::new(Mutex::new(Vec::new()));
+    let next = answers.clone();
+    let azure = SmallAzure::answering(move |_| {
+        let (status, code): (u16, &str) = next.lock().unwrap().pop().unwrap();
+        match status {
+            200 => reply(200, json!({"name": "new", "location": "westus"})),
+            _ if code.is_empty() => reply(status, json!({})),
+            _ => fault(status, code),
+        }
+    })
+    .await;
+    let vault = azure.vault();
+    let target = ArmId::new(
+        "/subscriptions/other/resourceGroups/restores/providers/Microsoft.Compute/virtualmachines/new",
+    );
+
+    for (status, code, expected) in [
+        (200, "", Some(true)),
+        (404, "ResourceNotFound", Some(false)),
+        (404, "NotFound", Some(false)),
+        (404, "ResourceGroupNotFound", Some(false)),
+        (404, "SubscriptionNotFound", None),
+        (404, "", None),
+        (403, "AuthorizationFailed", None),
+        (500, "InternalServerError", None),
+    ] {
+        answers.lock().unwrap().push((status, code));
+        let said = vault.virtual_machine_exists(&target).await;
+        assert_eq!(said.ok(), expected, "{status} {code}");
+    }
+    let asked = &azure.requests()[0];
+    assert_eq!(asked.method, "GET");
+    assert_eq!(
+        asked.target,
+        "/subscriptions/other/resourceGroups/restores/providers/Microsoft.Compute/virtualmachines/new?api-version=2024-07-01"
+    );
+}
+
+#[tokio::test]
+async fn only_the_id_of_a_virtual_machine_is_asked_for() {
+    let azure = SmallAzure::answering(|_| reply(200, json!({}))).await;
+    let vault = azure.vault();
+
+    for id in [
+        "",
+        "vm",
+        "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines",
+        "/subscriptions/s/resourceGroups//providers/Microsoft.Compute/virtualMachines/vm",
+        "/subscriptions/s/resourceGroups/g/providers/Microsoft.Storage/storageAccounts/vm",
+    ] {
+        let said = vault.virtual_machine_exists(&ArmId::new(id)).await;
+        assert_eq!(said.unwrap_err().kind, RefusalKind::BadRequest, "{id}");
+    }
+    assert_eq!(azure.requests().len(), 0);
+}

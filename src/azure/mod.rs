@@ -29,6 +29,7 @@ mod token;
 mod trigger;
 mod verdict;
 mod versions;
+mod virtual_machines;
 
 #[cfg(test)]
 mod fakes;

@@ -57,7 +57,7 @@ pub(super) struct Ask<'a> {
     pub area: Area,
     /// Which part of the budget.
     pub budget: Budget,
-    /// Path below the vault.
+    /// Path below the vault; of [`Area::Compute`], the whole path.
     pub below: &'a [&'a str],
     /// `$filter`, if any.
     pub filter: Option<&'a str>,
@@ -241,7 +241,15 @@ impl Session {
     }
 
     fn url(&self, ask: &Ask<'_>, version: &str) -> Url {
-        self.url_below(ask.below, version, ask.filter)
+        match ask.area {
+            Area::Compute => arm::url(&self.arm_host, ask.below, &[("api-version", version)]),
+            Area::Vault
+            | Area::Items
+            | Area::Points
+            | Area::Trigger
+            | Area::Operations
+            | Area::Jobs => self.url_below(ask.below, version, ask.filter),
+        }
     }
 
     /// The next page, verbatim, if it lies on the vault's own host: the token travels with the request.

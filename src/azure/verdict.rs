@@ -21,7 +21,9 @@
 
 use jiff::SignedDuration;
 
-use super::codes::{ABOVE_THE_VAULT, BUSY, INTERNAL, MISSING_ROLE, REFUSED_VERSION, is_one_of};
+use super::codes::{
+    ABOVE_THE_VAULT, BUSY, INTERNAL, MISSING_RESOURCE, MISSING_ROLE, REFUSED_VERSION, is_one_of,
+};
 use crate::restore::facts::{ErrorText, Refusal, RefusalKind, Then, TriggerOutcome, VaultError};
 use crate::restore::ids::OperationId;
 
@@ -228,6 +230,8 @@ pub(super) enum Absence {
     OnNotFound,
     /// A 400 means it too: the vault-level path of an operation answers so.
     OnNotFoundOrBadRequest,
+    /// Nothing of the vault is asked, and only a 404 with a code for it means that the resource is missing.
+    OfResource,
 }
 
 /// The row of a read.
@@ -270,6 +274,11 @@ pub(super) fn read(seen: &Seen, absence: Absence, known: Known) -> (ReadVerdict,
             failed(RefusalKind::Permission, error(), MENDABLE),
             Lesson::Nothing,
         ),
+        404 if absence == Absence::OfResource && !is_one_of(code, &MISSING_RESOURCE) => (
+            failed(RefusalKind::NotFound, error(), MENDABLE),
+            Lesson::Nothing,
+        ),
+        404 if absence == Absence::OfResource => (ReadVerdict::Absent, Lesson::Nothing),
         404 if absence == Absence::OfVault || names_the_vault(reply) => (
             failed(RefusalKind::VaultNotFound, error(), MENDABLE),
             Lesson::Nothing,

@@ -17,15 +17,18 @@ pub(super) enum Area {
     Operations,
     /// Jobs.
     Jobs,
+    /// Virtual machines, which the compute team versions.
+    Compute,
 }
 
-const AREAS: [Area; 6] = [
+const AREAS: [Area; 7] = [
     Area::Vault,
     Area::Items,
     Area::Points,
     Area::Trigger,
     Area::Operations,
     Area::Jobs,
+    Area::Compute,
 ];
 
 /// The rows of the table, best first. A version that Azure refuses gives way to the next row.
@@ -36,6 +39,8 @@ fn rows(area: Area) -> &'static [&'static str] {
         Area::Items | Area::Points | Area::Operations | Area::Jobs => &["2024-04-01", "2019-05-13"],
         // The article's version. The newer one is needed only by body fields that no request of this version has.
         Area::Trigger => &["2019-05-13", "2024-04-01"],
+        // Only whether the VM is there is asked, which every version answers.
+        Area::Compute => &["2024-07-01", "2019-07-01"],
     }
 }
 
@@ -113,6 +118,7 @@ impl Versions {
             Area::Items | Area::Points | Area::Trigger | Area::Operations | Area::Jobs => {
                 self.overrides.primary.as_deref()
             }
+            Area::Compute => None,
         }
     }
 
@@ -153,11 +159,13 @@ mod tests {
         assert_eq!(versions.current(Area::Points), "2019-05-13");
         assert!(!versions.has_next(Area::Points, "2019-05-13"));
         assert_eq!(versions.current(Area::Vault), "2023-02-01");
+        assert_eq!(versions.current(Area::Compute), "2024-07-01");
     }
 
     #[test]
     fn no_row_reads_the_secondary_region() {
-        for area in AREAS.into_iter().filter(|area| *area != Area::Vault) {
+        let of_backup = |area: &Area| !matches!(area, Area::Vault | Area::Compute);
+        for area in AREAS.into_iter().filter(of_backup) {
             assert!(rows(area).iter().all(|row| !SECONDARY_REGION.contains(row)));
         }
         let pinned = ApiVersionOverrides {

@@ -1,11 +1,12 @@
 //! The Kubernetes side: watches both resources and runs a pass for each change and each time that is due.
 //!
 //! [`reconcile`] is one pass over a `VmRestore`, [`vaults`] one over a `RecoveryServicesVault`; [`tenancy`] decides who may
-//! use which vault as whom; [`store`] reads and writes the object; [`translate`], [`status_read`], [`status_write`] and
+//! use which vault as whom; [`store`] reads and writes the object, [`item_lock`] the lock of a VM that is written over; [`translate`], [`status_read`], [`status_write`] and
 //! [`reasons`] turn it into the words of the deciding side and back; [`announce`] writes events. Generic over Azure, which `app` brings in.
 
 pub mod announce;
 pub mod counts;
+pub mod item_lock;
 pub mod reasons;
 pub mod reconcile;
 pub mod status_read;

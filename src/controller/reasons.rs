@@ -114,10 +114,16 @@ const VHD_WARNING: &str = " (warning: without spec.target.resourceGroupId Azure 
 
 /// What status says for people: the note, and a warning where the request is legal but seldom wanted.
 pub fn message(run: &Run, record: &Record) -> String {
-    let Target::Disks { resource_group, .. } = &run.intent.target;
+    let writes_vhds = matches!(
+        &run.intent.target,
+        Target::Disks {
+            resource_group: None,
+            ..
+        }
+    );
     let said = &record.note.message;
     // A message that was read back from status has the warning already.
-    if resource_group.is_some() || record.attempts.is_empty() || said.ends_with(VHD_WARNING) {
+    if !writes_vhds || record.attempts.is_empty() || said.ends_with(VHD_WARNING) {
         return said.clone();
     }
     format!("{said}{VHD_WARNING}")

@@ -14,12 +14,14 @@ use uuid::Uuid;
 use crate::api::conditions::Reason;
 use crate::api::v1alpha1 as api;
 use crate::restore::following;
-use crate::restore::ids::{ArmId, ClaimId, JobId, Scope};
-use crate::restore::ports::{Clock, RunStore, StoreError, Stored};
+use crate::restore::ids::{ArmId, ClaimId, JobId, RunKey, Scope};
+use crate::restore::item_lock::{Holder, HolderState, ItemLock};
+use crate::restore::ports::{Clock, ItemLocks, RunStore, StoreError, Stored};
 use crate::restore::record::{Claim, Matching, Phase, Record};
 
 use super::RestoreObjects;
 use super::counts::Counts;
+use super::item_lock::{ItemLeases, LockingObject};
 use super::{reasons, status_read, status_write, translate};
 
 /// Longest wait for one answer of the API server, in real time.
@@ -72,6 +74,7 @@ pub struct ObjectStore<'a, C> {
     stopping: &'a AtomicBool,
     namespace: String,
     name: String,
+    uid: String,
     vault: Option<VaultName>,
     watched: &'a [RestoreObjects],
     written: Mutex<Option<Written>>,
@@ -115,6 +118,7 @@ impl<'a, C: Clock> ObjectStore<'a, C> {
             stopping: &shared.stopping,
             namespace: object.namespace().unwrap_or_default(),
             name: object.name_any(),
+            uid: object.uid().unwrap_or_default(),
             vault,
             watched,
             written: Mutex::new(None),
@@ -177,8 +181,39 @@ impl<'a, C: Clock> ObjectStore<'a, C> {
         Ok(self.stored(object, now))
     }
 
+    fn item_leases(&self) -> ItemLeases<'_> {
+        ItemLeases {
+            client: self.client,
+            scope: self.scope,
+            object: LockingObject {
+                namespace: &self.namespace,
+                name: &self.name,
+                uid: &self.uid,
+            },
+            now: self.clock.now().wall,
+        }
+    }
+
     fn vaults(&self, vault: &VaultName) -> Api<api::RecoveryServicesVault> {
         Api::namespaced(self.client.clone(), &vault.namespace)
+    }
+}
+
+impl<C: Clock> ItemLocks for ObjectStore<'_, C> {
+    async fn read_lock(&self, vm: &ArmId) -> Result<ItemLock, StoreError> {
+        self.item_leases().read_lock(vm).await
+    }
+
+    async fn take_lock(&self, vm: &ArmId, read: &ItemLock, run: RunKey) -> Result<(), StoreError> {
+        self.item_leases().take_lock(vm, read, run).await
+    }
+
+    async fn release_lock(&self, vm: &ArmId, read: &ItemLock) -> Result<(), StoreError> {
+        self.item_leases().release_lock(vm, read).await
+    }
+
+    async fn holder_state(&self, holder: &Holder) -> HolderState {
+        self.item_leases().holder_state(holder).await
     }
 }
 

@@ -53,6 +53,9 @@ pub fn run(object: &api::VmRestore, vault: Option<ArmId>, scope: &Scope) -> Run 
             start_by: spec.start_by,
             retry_limit: spec.retry_limit,
             run_timeout: spec.timeouts.run.value(),
+            // The API of this version has neither field.
+            suspend: false,
+            cancel: false,
         },
         mark: mark(object),
         resolve: object

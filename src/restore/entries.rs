@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::facts::{ErrorText, JobStatus};
 use super::ids::RunKey;
-use super::plan::is_open;
+use super::questions::is_open;
 use super::record::{Attempt, AttemptState, Claim, Phase, Record};
 
 /// Everything older than a new claim is settled: it was not found, or a person gave it up although Azure had accepted it.

@@ -4,10 +4,10 @@ use jiff::SignedDuration;
 
 use super::facts::{JobSummary, Listing, Now, SeenJob};
 use super::ids::JobId;
-use super::look::Decision;
+use super::item_lock::Turn;
 use super::pace::Limits;
-use super::plan::resolve_help;
-use super::record::{Claim, Mark, Matching, Memory, Run};
+use super::questions::{self, resolve_help};
+use super::record::{Claim, Matching, Memory, Run};
 
 /// A look: the object as it was read, then the listing.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +26,8 @@ pub struct Look<'a> {
     pub limits: &'a Limits,
     /// Whether the job that a person names in `adopt` may be taken: of this item, and no other run's.
     pub told_job_is_free: bool,
+    /// Whose turn it is to write over the VM, known since before the listing was begun.
+    pub turn: &'a Turn,
 }
 
 /// The oldest job of one attempt.
@@ -39,22 +41,11 @@ impl Found<'_> {
     pub(super) fn job(&self) -> &JobSummary {
         &self.seen.job
     }
-
-    pub(super) fn adopt(&self) -> Decision {
-        Decision::Adopt {
-            attempt: self.attempt,
-            job: self.job().clone(),
-            duplicate: self.duplicate,
-        }
-    }
 }
 
 impl Look<'_> {
     pub(super) fn claim(&self) -> Option<Claim> {
-        match self.run.mark {
-            Mark::Standing(claim) => Some(claim),
-            Mark::None | Mark::Unreadable | Mark::WithoutFinalizer(_) => None,
-        }
+        questions::claim_of(self.run)
     }
 
     /// The jobs of this run, by attempt, the oldest of each.
@@ -81,6 +72,14 @@ impl Look<'_> {
                 .iter()
                 .any(|seen| seen.job.id == *job)
         })
+    }
+
+    /// A restore of the same item that is in progress and not this run's.
+    pub(super) fn other_restore(&self) -> Option<&SeenJob> {
+        let item = questions::item_of(self.run)?;
+        self.listing
+            .restores_in_progress(&item)
+            .find(|seen| !self.lists_as_ours(&seen.job.id))
     }
 
     /// How long until a listing could be begun after the window of the standing claim; nothing once this one was.

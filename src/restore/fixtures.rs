@@ -7,6 +7,7 @@ use super::facts::{JobStatus, JobSummary, Listing, Now, RecoveryPoint, SeenJob};
 use super::ids::{
     ArmId, CanonicalRun, ClaimId, JobId, OperationId, RecoveryPointName, RunKey, Scope,
 };
+use super::item_lock::Turn;
 use super::look::Look;
 use super::pace::Limits;
 use super::record::{
@@ -107,6 +108,8 @@ pub fn a_run() -> Run {
             start_by: None,
             retry_limit: 2,
             run_timeout: SignedDuration::from_hours(24),
+            suspend: false,
+            cancel: false,
         },
         mark: Mark::None,
         resolve: None,
@@ -172,6 +175,7 @@ pub struct Scene {
     pub memory: Memory,
     pub now: Now,
     pub told_job_is_free: bool,
+    pub turn: Turn,
 }
 
 pub fn scene(run: Run, second: i64, jobs: Vec<SeenJob>) -> Scene {
@@ -197,6 +201,7 @@ pub fn scene(run: Run, second: i64, jobs: Vec<SeenJob>) -> Scene {
         memory,
         now: at(second),
         told_job_is_free: false,
+        turn: Turn::NotAsked,
     }
 }
 
@@ -210,6 +215,7 @@ impl Scene {
             now: self.now,
             limits: &LIMITS,
             told_job_is_free: self.told_job_is_free,
+            turn: &self.turn,
         }
     }
 }

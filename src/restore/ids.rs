@@ -110,18 +110,35 @@ text_id! {
 
 /// The identity of one intended run, from its content and not from the object's UID: an object that is deleted and
 /// applied again has the same key and so finds its own job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct RunKey(Uuid);
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RunKey {
+    id: Uuid,
+    /// Computed once: every look asks for all of them.
+    requests: [RequestId; MAX_ATTEMPTS as usize],
+}
 
 impl RunKey {
     /// Computes the key of a run within a scope.
     pub fn compute(scope: &Scope, run: &CanonicalRun) -> Self {
-        Self(Uuid::new_v5(&scope.0, run.text().as_bytes()))
+        Self::of(Uuid::new_v5(&scope.0, run.text().as_bytes()))
+    }
+
+    fn of(id: Uuid) -> Self {
+        let mut attempt = 0_u8;
+        let requests = [(); MAX_ATTEMPTS as usize].map(|()| {
+            attempt += 1;
+            request_id(&id, attempt)
+        });
+        Self { id, requests }
     }
 
     /// The id of an attempt, which is the `x-ms-client-request-id` of its trigger and so the `activityId` of its job.
     pub fn request_id(&self, attempt: u8) -> RequestId {
-        RequestId(Uuid::new_v5(&self.0, attempt.to_string().as_bytes()))
+        let known = usize::from(attempt).checked_sub(1);
+        let known = known.and_then(|index| self.requests.get(index));
+        known
+            .copied()
+            .unwrap_or_else(|| request_id(&self.id, attempt))
     }
 
     /// The ids of every attempt that this run can ever make, with their numbers: what a look searches for.
@@ -130,9 +147,13 @@ impl RunKey {
     }
 }
 
+fn request_id(key: &Uuid, attempt: u8) -> RequestId {
+    RequestId(Uuid::new_v5(key, attempt.to_string().as_bytes()))
+}
+
 impl fmt::Display for RunKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.id.fmt(f)
     }
 }
 
@@ -140,7 +161,7 @@ impl FromStr for RunKey {
     type Err = uuid::Error;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Uuid::parse_str(text).map(Self)
+        Uuid::parse_str(text).map(Self::of)
     }
 }
 
@@ -153,10 +174,11 @@ impl RequestId {
     /// Whether an `activityId` is this id: without regard to case, and followed by nothing or by a suffix that starts
     /// with `-` (`-Cli`, `-Ibz` were seen; CONTRACT 13).
     pub fn matches(&self, activity_id: &str) -> bool {
-        let id = self.0.to_string();
+        let mut text = Uuid::encode_buffer();
+        let id: &str = self.0.as_hyphenated().encode_lower(&mut text);
         activity_id
             .get(..id.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(&id))
+            .is_some_and(|start| start.eq_ignore_ascii_case(id))
             && matches!(activity_id.as_bytes().get(id.len()), None | Some(b'-'))
     }
 }

@@ -205,6 +205,13 @@ impl Listing {
         found
     }
 
+    /// The restores of an item that have not ended.
+    pub fn restores_in_progress(&self, item: &ProtectedItem) -> impl Iterator<Item = &SeenJob> {
+        self.jobs
+            .iter()
+            .filter(|seen| !seen.job.status.is_terminal() && seen.job.is_of(item))
+    }
+
     /// The job of this name.
     pub fn job(&self, id: &JobId) -> Option<&SeenJob> {
         self.jobs

@@ -5,12 +5,14 @@ use jiff::SignedDuration;
 use super::evidence::Found;
 pub use super::evidence::Look;
 use super::facts::{JobStatus, JobSummary};
-use super::ids::MAX_ATTEMPTS;
+use super::ids::{ArmId, MAX_ATTEMPTS};
+use super::item_lock::Turn;
 use super::pace;
-use super::plan::{
-    accepted_and_open, is_claim_open, resolution, resolve_help, run_timeout_passed, start_by_passed,
+use super::plan::run_timeout_passed;
+use super::questions::{
+    accepted_and_open, is_claim_open, may_trigger, resolution, resolve_help, start_by_passed,
 };
-use super::record::{Attempt, AttemptState, End, Failure, Matching, Resolve};
+use super::record::{Attempt, AttemptState, End, Failure, Matching, NoteKind, Resolve};
 use super::release::{may_let_go, until_surely_unlisted, until_visible_for_good};
 use super::retry;
 
@@ -36,6 +38,8 @@ pub enum Decision {
     SelectFirst,
     /// It stays open; look again after this time.
     Wait(SignedDuration),
+    /// A trigger could follow, but not now: why, for a person. Look again after a while.
+    Hold(NoteKind, String),
     /// It cannot be known: a person decides.
     Block(String),
     /// It ends.
@@ -62,7 +66,7 @@ pub fn after_look(look: &Look<'_>) -> Decision {
         let too_early = open && (alive.attempt < number || placeholder);
         return match wait {
             Some(wait) if too_early => Decision::Wait(wait),
-            _ => alive.adopt(),
+            _ => adopt(alive),
         };
     }
     if let Some(failed) = found.last() {
@@ -92,6 +96,14 @@ pub fn after_look(look: &Look<'_>) -> Decision {
         };
     }
     open_and_nothing_found(look, own, wait)
+}
+
+fn adopt(found: &Found<'_>) -> Decision {
+    Decision::Adopt {
+        attempt: found.attempt,
+        job: found.job().clone(),
+        duplicate: found.duplicate,
+    }
 }
 
 /// No job was found for an open claim.
@@ -147,8 +159,9 @@ fn as_a_person_says(look: &Look<'_>, own: Option<&Attempt>) -> Option<Decision> 
     let next = look.next_number();
     match resolution(look.run)? {
         Resolve::Retry(_) => {
-            let counts =
-                next <= MAX_ATTEMPTS && !look.run.deleting && !start_by_passed(look.run, look.now);
+            let counts = next <= MAX_ATTEMPTS
+                && may_trigger(look.run, look.now)
+                && !is_forbidden_by_matching(look);
             counts.then(|| would_claim(look, next))
         }
         Resolve::Adopt(_, job) => {
@@ -172,7 +185,7 @@ pub(super) fn after_failed_job(
         .filter(|attempt| attempt.state == AttemptState::JobFailed)
         .filter(|attempt| attempt.job.as_ref() == Some(&failed.job().id));
     let Some(recorded) = recorded else {
-        return failed.adopt();
+        return adopt(failed);
     };
     if let Some(own) = own
         && own.number > failed.attempt
@@ -226,6 +239,22 @@ pub(super) fn after_failed_operation(look: &Look<'_>, own: &Attempt) -> Decision
 /// Nothing is open and no job of this run is listed (any more).
 pub(super) fn after_nothing_found(look: &Look<'_>) -> Decision {
     let next = look.next_number();
+    let something_happened = look.run.record.attempts.iter().any(|attempt| {
+        !matches!(
+            attempt.state,
+            AttemptState::NotStarted | AttemptState::OperationFailed
+        )
+    });
+    if something_happened && !look.run.intent.target.may_be_retried() {
+        let why = format!(
+            "whether attempt {} restored something cannot be known any more and a second restore could destroy",
+            next - 1
+        );
+        return match look.claim() {
+            Some(_) => Decision::Block(format!("{why}; {}", resolve_help(look.run))),
+            None => Decision::End(End::Failed(Failure::JobFailed), why),
+        };
+    }
     if next > retry::last_attempt(look.run.control.retry_limit) {
         return Decision::End(
             End::Failed(Failure::JobFailed),
@@ -301,8 +330,16 @@ pub(super) fn would_claim(look: &Look<'_>, number: u8) -> Decision {
             None => Decision::Wait(pace::VISIBILITY_BOUND),
         };
     }
-    if let Some(start_by) = run.control.start_by
-        && look.now.wall >= start_by
+    if run.control.cancel {
+        return Decision::End(
+            End::Cancelled,
+            "spec.cancel was set before a restore was triggered".to_owned(),
+        );
+    }
+    if let Some(start_by) = run
+        .control
+        .start_by
+        .filter(|_| start_by_passed(run, look.now))
     {
         return Decision::End(
             End::Failed(Failure::StartByPassed),
@@ -328,10 +365,86 @@ pub(super) fn would_claim(look: &Look<'_>, number: u8) -> Decision {
     if let Some(wait) = not_yet {
         return Decision::Wait(wait);
     }
+    if run.control.suspend {
+        return Decision::Hold(
+            NoteKind::WaitingForRetry,
+            "spec.suspend is true: no restore is triggered until it is false".to_owned(),
+        );
+    }
     if run.record.point.is_none() || run.record.item.is_none() || run.record.region.is_none() {
         return Decision::SelectFirst;
     }
+    if run.intent.target.overwrites_source()
+        && let Some(hold) = not_alone(look)
+    {
+        return hold;
+    }
     Decision::Claim(number)
+}
+
+/// What keeps a run from writing over its VM now.
+fn not_alone(look: &Look<'_>) -> Option<Decision> {
+    if is_forbidden_by_matching(look) {
+        return Some(Decision::Hold(
+            NoteKind::TriggerOutcomeUnknown,
+            "jobs of this vault do not carry the ids that were sent (status.jobMatching is Broken), so what became of a trigger could not be known; a restore to the original location is not triggered until another restore of this vault shows that they do".to_owned(),
+        ));
+    }
+    let busy = |why| Some(Decision::Hold(NoteKind::ItemBusy, why));
+    match look.turn {
+        Turn::Others(why) => return busy(why.clone()),
+        // It was not to trigger when the look began; the next one knows more.
+        Turn::NotAsked => return Some(Decision::Wait(SignedDuration::from_secs(1))),
+        Turn::Ours => {}
+    }
+    let other = look.other_restore()?;
+    busy(format!(
+        "job {} of this vm is {}; a restore to the original location follows when no other restore of the vm is in progress",
+        other.job.id,
+        other.job.status.as_str()
+    ))
+}
+
+/// Whether the vault's ids cannot be relied on and a second restore would destroy.
+fn is_forbidden_by_matching(look: &Look<'_>) -> bool {
+    look.matching == Matching::Broken && !look.run.intent.target.may_be_retried()
+}
+
+/// What becomes of a claim that was about to be made when the VM that it would make exists already.
+pub fn when_target_exists(look: &Look<'_>, vm: &ArmId) -> Decision {
+    let claim = look.claim();
+    let own = claim.and_then(|claim| look.run.record.of_claim(claim));
+    let attempts = &look.run.record.attempts;
+    let in_doubt = attempts.iter().any(|attempt| {
+        matches!(
+            attempt.state,
+            AttemptState::NotFound | AttemptState::Abandoned
+        )
+    });
+    if claim.is_some() && (in_doubt || is_claim_open(claim, own)) {
+        return Decision::Block(format!(
+            "vm {vm} exists, so an attempt whose job was not found may have made it; delete it if it is not wanted, or {}",
+            resolve_help(look.run)
+        ));
+    }
+    let job = attempts
+        .iter()
+        .rev()
+        .find_map(|attempt| attempt.job.as_ref());
+    match job {
+        Some(job) => Decision::End(
+            End::Failed(Failure::JobFailed),
+            format!(
+                "job {job} failed and vm {vm} (spec.target.virtualMachineId) exists, so no further attempt can make it; delete the vm and create a new VmRestore"
+            ),
+        ),
+        None => Decision::End(
+            End::Failed(Failure::RestoreRefused),
+            format!(
+                "vm {vm} (spec.target.virtualMachineId) exists already and nothing was restored; delete it, or create a new VmRestore with another name for the vm"
+            ),
+        ),
+    }
 }
 
 /// Whether an open claim that a look would replace by the next attempt holds back nothing.

@@ -27,6 +27,9 @@ pub const CLAIM_LIFE: SignedDuration = SignedDuration::from_secs(30);
 /// monotone.
 pub const VISIBILITY_BOUND: SignedDuration = SignedDuration::from_mins(5);
 
+/// How old a look may be when a claim that writes over a VM builds on it: another restore of the VM may begin meanwhile.
+pub const LOOK_LIFE: SignedDuration = SignedDuration::from_secs(60);
+
 /// Longest wait before a mended problem is picked up.
 pub const LONGEST_WAIT: SignedDuration = SignedDuration::from_secs(60);
 

@@ -1,5 +1,5 @@
-//! Decides what a run does next. Pure: the whole of the exactly-once protocol that is a decision stands in this file and
-//! in [`super::progress`]; the order of effects stands in [`super::pass`].
+//! Decides what a run does next. Pure: the whole of the exactly-once protocol that is a decision stands here, in
+//! [`super::look`], [`super::release`] and [`super::item_lock`]; the order of effects stands in [`super::pass`].
 //!
 //! Words: a claim *stands* while its annotation is on the object. It is *decided* once the record, under that very claim
 //! id, says what came of it; until then it is *open*, and only a look at the vault's jobs may say more.
@@ -7,9 +7,11 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::facts::Now;
-use super::ids::{JobId, MAX_ATTEMPTS, OperationId};
+use super::ids::{JobId, OperationId};
+use super::pace::Limits;
+use super::questions::{followed, is_claim_open, is_open, may_trigger, resolution};
 use super::record::{Attempt, AttemptState, Claim, End, Failure, Mark, Memory, Resolve, Run};
-use super::release::lets_go_without_look;
+use super::release::{is_known_for_long, lets_go_without_look};
 
 /// What a pass does with a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +32,8 @@ pub enum Step {
     SayUnreadable,
     /// The vault of the status is not the vault of the object: say so.
     SayVaultChanged,
+    /// The job is not followed while `suspend` stands: say so.
+    SaySuspended(JobId),
     /// Nothing, until somebody changes the object.
     Rest,
 }
@@ -48,7 +52,7 @@ pub enum Act {
 }
 
 /// The next step of a run, from what its object says and what this process remembers.
-pub fn next(run: &Run, memory: &Memory, now: Now) -> Step {
+pub fn next(run: &Run, memory: &Memory, now: Now, limits: &Limits) -> Step {
     let claim = match run.mark {
         Mark::Unreadable => return Step::PlacePlaceholder,
         Mark::WithoutFinalizer(claim) => return Step::RestoreFinalizer(claim),
@@ -57,7 +61,8 @@ pub fn next(run: &Run, memory: &Memory, now: Now) -> Step {
     };
     let own = claim.and_then(|claim| run.record.of_claim(claim));
 
-    if let Some(step) = abandoned(run, claim, own) {
+    let known_for_long = own.is_some_and(|own| is_known_for_long(own, memory, now, limits));
+    if let Some(step) = abandoned(run, claim, own, known_for_long) {
         return step;
     }
     if run.record.unreadable.is_some() {
@@ -116,12 +121,15 @@ pub(super) fn forward(run: &Run, own: Option<&Attempt>, claim: Option<Claim>, no
     if !is_claim_open(claim, own)
         && let Some(job) = followed(run)
     {
+        // A deletion waits for what following finds out.
+        if run.control.suspend && !run.deleting {
+            return Step::SaySuspended(job);
+        }
         return Step::Azure(Act::Follow(job));
     }
-    // A run that may not claim any more needs no point: the look ends it, or finds its job.
-    let may_claim = !start_by_passed(run, now) && !matches!(run.resolve, Some(Resolve::Abandon(_)));
+    // A run that may not claim needs no point: the look ends it, holds it, or finds its job.
     let is_new = claim.is_none() && run.record.attempts.is_empty() && run.record.point.is_none();
-    if is_new && may_claim {
+    if is_new && may_trigger(run, now) {
         return Step::Azure(Act::Select);
     }
     Step::Azure(Act::Look)
@@ -132,6 +140,12 @@ pub(super) fn wait_or(memory: &Memory, now: Now, step: Step) -> Step {
         Some(not_before) if not_before > now.boot => Step::Wait(not_before - now.boot),
         _ => step,
     }
+}
+
+/// When the run is no longer followed.
+pub(super) fn times_out_at(run: &Run) -> Option<Timestamp> {
+    let start = run.record.start_time?;
+    start.checked_add(run.control.run_timeout).ok()
 }
 
 pub(super) fn timed_out(run: &Run, now: Now) -> Option<Step> {
@@ -148,23 +162,16 @@ pub(super) fn timed_out(run: &Run, now: Now) -> Option<Step> {
 
 /// When `timeouts.run` was over, if it is.
 pub(super) fn run_timeout_passed(run: &Run, now: Now) -> Option<Timestamp> {
-    let start = run.record.start_time?;
-    let over = start.checked_add(run.control.run_timeout).ok()?;
-    (now.wall >= over).then_some(over)
-}
-
-/// The attempt whose job is followed: the highest whose job runs.
-pub(super) fn followed(run: &Run) -> Option<JobId> {
-    run.record
-        .attempts
-        .iter()
-        .filter(|attempt| matches!(attempt.state, AttemptState::Running | AttemptState::Adopted))
-        .max_by_key(|attempt| attempt.number)
-        .and_then(|attempt| attempt.job.clone())
+    times_out_at(run).filter(|over| now.wall >= *over)
 }
 
 /// A person's `abandon`, as far as it ends a run that is blocked on that claim or lets go of one that cannot be read.
-pub(super) fn abandoned(run: &Run, claim: Option<Claim>, own: Option<&Attempt>) -> Option<Step> {
+pub(super) fn abandoned(
+    run: &Run,
+    claim: Option<Claim>,
+    own: Option<&Attempt>,
+    known_for_long: bool,
+) -> Option<Step> {
     let (Some(claim), Some(Resolve::Abandon(id))) = (claim, &run.resolve) else {
         return None;
     };
@@ -179,97 +186,32 @@ pub(super) fn abandoned(run: &Run, claim: Option<Claim>, own: Option<&Attempt>) 
             End::Failed(Failure::Abandoned),
             "a person abandoned this run; whether Azure restored something must be seen in the vault's jobs".to_owned(),
         )),
-        // A claim is kept for a job that is known only by its id, or that a person named, and for an accepted attempt whose
-        // job never showed: a deletion waits for this word.
-        AttemptState::Running
-        | AttemptState::Adopted
-        | AttemptState::Ended
-        | AttemptState::JobFailed
-        | AttemptState::NotFound
-        | AttemptState::NotStarted
+        AttemptState::NotStarted
         | AttemptState::OperationFailed
         | AttemptState::Abandoned
+        // A person named its job, and said this word later.
+        | AttemptState::Adopted
             if run.deleting =>
         {
             Some(Step::LetGo)
         }
-        state if run.deleting && run.record.end.is_some() && state == AttemptState::Accepted => {
+        // A claim is kept for a job that is known only by its id, and for an accepted attempt whose job never showed: a
+        // deletion waits for this word. Said too early, it must not let go of a job that lists may still forget.
+        AttemptState::Running
+        | AttemptState::Ended
+        | AttemptState::JobFailed
+        | AttemptState::NotFound
+            if run.deleting && known_for_long =>
+        {
+            Some(Step::LetGo)
+        }
+        AttemptState::Accepted
+            if run.deleting && run.record.end.is_some() && known_for_long =>
+        {
             Some(Step::LetGo)
         }
         _ => None,
     }
-}
-
-/// Whether what came of this attempt is open, so that only a look may decide.
-pub fn is_open(state: AttemptState) -> bool {
-    match state {
-        AttemptState::Claimed
-        | AttemptState::Conflict
-        | AttemptState::Unknown
-        | AttemptState::JobSought
-        | AttemptState::Blocked => true,
-        AttemptState::NotStarted
-        | AttemptState::Accepted
-        | AttemptState::OperationFailed
-        | AttemptState::Running
-        | AttemptState::Adopted
-        | AttemptState::Ended
-        | AttemptState::JobFailed
-        | AttemptState::NotFound
-        | AttemptState::Abandoned => false,
-    }
-}
-
-pub(super) fn is_claim_open(claim: Option<Claim>, own: Option<&Attempt>) -> bool {
-    claim.is_some()
-        && own.is_none_or(|own| is_open(own.state) || own.state == AttemptState::Accepted)
-}
-
-/// An attempt that Azure accepted and whose job is not known.
-pub(super) fn accepted_and_open(run: &Run) -> Option<&Attempt> {
-    run.record.attempts.iter().find(|attempt| {
-        attempt.accepted && (is_open(attempt.state) || attempt.state == AttemptState::Accepted)
-    })
-}
-
-/// What a person decided, if the run is blocked on the claim that the annotation names.
-pub fn resolution(run: &Run) -> Option<&Resolve> {
-    let Mark::Standing(claim) = run.mark else {
-        return None;
-    };
-    let own = run.record.of_claim(claim)?;
-    let resolve = run.resolve.as_ref()?;
-    let (Resolve::Retry(id) | Resolve::Adopt(id, _) | Resolve::Abandon(id)) = resolve;
-    (own.state == AttemptState::Blocked && *id == claim.id).then_some(resolve)
-}
-
-pub(super) fn start_by_passed(run: &Run, now: Now) -> bool {
-    run.control
-        .start_by
-        .is_some_and(|start_by| now.wall >= start_by)
-}
-
-/// The exact annotation values by which a person resolves a blocked run.
-pub fn resolve_help(run: &Run) -> String {
-    let Mark::Standing(claim) = run.mark else {
-        return String::new();
-    };
-    let id = claim.id;
-    let attempts = run.record.attempts.iter().map(|attempt| attempt.number);
-    let used_up = attempts.max().unwrap_or(0).max(claim.attempt) >= MAX_ATTEMPTS;
-    let retry = if used_up {
-        // A person's retry is refused too: every id that a look searches for is used.
-        String::new()
-    } else {
-        let until = match run.control.start_by {
-            Some(start_by) => format!(", until spec.startBy, {start_by}"),
-            None => String::new(),
-        };
-        format!("retry:{id} (no restore runs: try again{until}), ")
-    };
-    format!(
-        "look at the vault's restore jobs of this vm, then set the annotation vmrestore.azurebackup.dev/resolve to {retry}adopt:{id}/<job id> (that job is it) or abandon:{id} (end this run)"
-    )
 }
 
 #[cfg(test)]

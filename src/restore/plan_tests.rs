@@ -1,11 +1,12 @@
 use super::super::facts::JobStatus;
 use super::super::fixtures::*;
 use super::super::ids::{ArmId, JobId, OperationId};
+use super::super::questions::resolve_help;
 use super::super::record::{AttemptState as S, Control, Phase};
 use super::*;
 
 fn step(run: &Run) -> Step {
-    next(run, &Memory::default(), at(60))
+    next(run, &Memory::default(), at(60), &LIMITS)
 }
 
 fn a_new_run() -> Run {
@@ -179,7 +180,7 @@ fn abandon_ends_a_blocked_run_and_frees_a_deletion_that_waits() {
     let other = abandoned_by_a_person(claimed(vec![accepted(1, S::Blocked)]), 2);
     assert_eq!(step(&other), Step::Azure(Act::Look), "another claim id");
 
-    for state in [S::Running, S::Adopted, S::Ended, S::JobFailed, S::NotFound] {
+    for state in [S::NotStarted, S::OperationFailed, S::Abandoned, S::Adopted] {
         let run = abandoned_by_a_person(claimed(vec![with_job(accepted(1, state), "j")]), 1);
         assert_ne!(step(&run), Step::LetGo, "{state:?}, not deleted");
         assert_eq!(step(&deleting(run)), Step::LetGo, "{state:?}");
@@ -193,6 +194,49 @@ fn abandon_ends_a_blocked_run_and_frees_a_deletion_that_waits() {
     ] {
         let run = deleting(abandoned_by_a_person(claimed(vec![accepted(1, state)]), 1));
         assert_ne!(step(&run), Step::LetGo, "{state:?} is not blocked yet");
+    }
+}
+
+#[test]
+fn an_abandonment_frees_a_deletion_only_when_a_job_is_known_for_so_long_that_lists_decide_no_more()
+{
+    const WINDOW: i64 = 15 * 60;
+    let states = [S::Running, S::Ended, S::JobFailed, S::NotFound];
+    for state in states.into_iter().chain([S::Accepted]) {
+        let ended_run = |job: bool| {
+            let own = accepted(1, state);
+            let own = if job { with_job(own, "j") } else { own };
+            let run = ended(claimed(vec![own]), End::Failed(Failure::RunTimedOut));
+            abandoned_by_a_person(run, 1)
+        };
+        let step_at = |run: &Run, memory: &Memory, second| next(run, memory, at(second), &LIMITS);
+        let known = |listed: i64| {
+            let mut memory = Memory::default();
+            memory.see_claim(claim(1).id, at(0));
+            memory.see_job(&JobId::new("j"), at(0));
+            memory.see_job_listed(&JobId::new("j"), at(listed));
+            memory
+        };
+        let lets_go = |run: &Run, memory: &Memory, second| {
+            let run = deleting(run.clone());
+            step_at(&run, memory, second) == Step::LetGo
+        };
+
+        let run = ended_run(true);
+        assert_ne!(
+            step_at(&run, &known(0), WINDOW),
+            Step::LetGo,
+            "{state:?}, not deleted"
+        );
+        assert!(!lets_go(&run, &Memory::default(), WINDOW), "{state:?}");
+        assert!(!lets_go(&run, &known(0), WINDOW - 1), "{state:?}");
+        assert!(lets_go(&run, &known(0), WINDOW), "{state:?}");
+        assert!(!lets_go(&run, &known(12 * 60), WINDOW), "{state:?}");
+        assert!(lets_go(&run, &known(12 * 60), 17 * 60), "{state:?}");
+
+        let run = ended_run(false);
+        assert!(!lets_go(&run, &known(0), WINDOW - 1), "{state:?}");
+        assert!(lets_go(&run, &known(0), WINDOW), "{state:?}");
     }
 }
 
@@ -272,7 +316,7 @@ fn the_run_timeout_waits_for_open_outcomes_only() {
             asked_for: Some(JobId::new("j7")),
             ..Memory::default()
         };
-        next(&run, &memory, at(60))
+        next(&run, &memory, at(60), &LIMITS)
     };
     assert!(matches!(
         late(vec![]),
@@ -310,16 +354,19 @@ fn a_wait_holds_until_it_is_over_or_a_person_speaks() {
     memory.wait(at(60), mins(1));
     let mut run = claimed(vec![attempt(1, S::Blocked)]);
     assert_eq!(
-        next(&run, &memory, at(90)),
+        next(&run, &memory, at(90), &LIMITS),
         Step::Wait(SignedDuration::from_secs(30))
     );
-    assert_eq!(next(&run, &memory, at(120)), Step::Azure(Act::Look));
+    assert_eq!(
+        next(&run, &memory, at(120), &LIMITS),
+        Step::Azure(Act::Look)
+    );
 
     run.resolve = Some(Resolve::Retry(claim(1).id));
-    assert_eq!(next(&run, &memory, at(90)), Step::Azure(Act::Look));
+    assert_eq!(next(&run, &memory, at(90), &LIMITS), Step::Azure(Act::Look));
     memory.heeded.clone_from(&run.resolve);
     assert!(
-        matches!(next(&run, &memory, at(90)), Step::Wait(_)),
+        matches!(next(&run, &memory, at(90), &LIMITS), Step::Wait(_)),
         "only once"
     );
 }

@@ -1,6 +1,6 @@
 //! What the deciding side needs from the world: a vault in Azure, the stored object, a clock.
 //!
-//! `azure` implements [`Vault`], `controller` implements [`RunStore`], `app` joins them.
+//! `azure` implements [`Vault`], `controller` implements [`RunStore`] and [`ItemLocks`], `app` joins them.
 
 use std::future::Future;
 
@@ -10,7 +10,8 @@ use super::facts::{
     JobDetail, Listing, Now, Operation, ProtectedItem, RecoveryPoint, TriggerOutcome, VaultError,
     VaultFacts,
 };
-use super::ids::{ArmId, ClaimId, JobId, OperationId, RecoveryPointName, RequestId};
+use super::ids::{ArmId, ClaimId, JobId, OperationId, RecoveryPointName, RequestId, RunKey};
+use super::item_lock::{Holder, HolderState, ItemLock};
 use super::record::{Claim, Matching, Record, Run};
 use super::request::RestoreRequest;
 
@@ -76,6 +77,12 @@ pub trait Vault: Clone + Send + Sync + 'static {
         budget: Budget,
     ) -> impl Future<Output = Result<Option<JobDetail>, VaultError>> + Send;
 
+    /// Whether a VM exists in Azure now, read live; any subscription that the identity may read.
+    fn virtual_machine_exists(
+        &self,
+        vm: &ArmId,
+    ) -> impl Future<Output = Result<bool, VaultError>> + Send;
+
     /// How often the job list is read now: the vault's `pollInterval`, stretched as the budget demands.
     fn interval(&self) -> SignedDuration;
 }
@@ -130,8 +137,34 @@ impl Deadline {
     }
 }
 
+/// The locks of VMs that are written over, kept where every controller of the cluster sees them, read live.
+pub trait ItemLocks: Send + Sync {
+    /// Reads the lock of a VM.
+    fn read_lock(&self, vm: &ArmId) -> impl Future<Output = Result<ItemLock, StoreError>> + Send;
+
+    /// Makes the run of this object the holder, by compare-and-swap with what was read: takes a free lock, takes over a
+    /// held one, or writes down once more that it is ours, so that a release that was decided before fails. `Lost` means
+    /// that it may have happened.
+    fn take_lock(
+        &self,
+        vm: &ArmId,
+        read: &ItemLock,
+        run: RunKey,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Removes the lock by compare-and-swap with what was read. Only its holder calls this.
+    fn release_lock(
+        &self,
+        vm: &ArmId,
+        read: &ItemLock,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Reads the object of a holder live. Whatever stands in the way is [`HolderState::Unknown`].
+    fn holder_state(&self, holder: &Holder) -> impl Future<Output = HolderState> + Send;
+}
+
 /// The stored `VmRestore`, read and written at the API server, never from a cache.
-pub trait RunStore: Send + Sync {
+pub trait RunStore: ItemLocks {
     /// What a compare-and-swap compares.
     type Version: Clone + Send + Sync;
 

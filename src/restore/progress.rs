@@ -9,7 +9,7 @@ use super::facts::{
 };
 use super::ids::{ClaimId, JobId, RunKey};
 use super::pace;
-use super::plan::is_open;
+use super::questions::is_open;
 use super::record::{
     AttemptState, ChosenPoint, Claim, End, Failure, ItemNames, Memory, Note, NoteKind, Phase,
     Record,
@@ -332,6 +332,14 @@ pub fn unblocked(record: &mut Record) {
     if record.phase == Phase::Blocked && !record.is_blocked_on_a_claim() {
         record.phase = Phase::Pending;
     }
+}
+
+/// A trigger could follow, but not now, for this reason.
+pub fn holds(record: &mut Record, kind: NoteKind, message: String) {
+    if !kind.needs_a_person() {
+        unblocked(record);
+    }
+    note_trouble(record, kind, message);
 }
 
 /// The vault could be listed, and the run waits: a trouble of before is over.

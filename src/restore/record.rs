@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 pub use super::attempt::*;
 use super::facts::{JobDetail, Now, Operation, RecoveryPoint, TriggerOutcome};
 use super::ids::{ArmId, ClaimId, JobId, RecoveryPointName, RunKey};
+use super::item_lock::Vacancy;
 pub use super::note::*;
 use super::request::Target;
 
@@ -52,6 +53,10 @@ pub struct Control {
     pub retry_limit: u8,
     /// After this time the run is no longer followed.
     pub run_timeout: SignedDuration,
+    /// Before the trigger nothing is claimed while this stands; after it the job is not followed.
+    pub suspend: bool,
+    /// A run that would claim ends as cancelled instead. Never taken back.
+    pub cancel: bool,
 }
 
 /// A claim: the right to send one trigger for one attempt, for a short time.
@@ -153,7 +158,7 @@ pub enum End {
     Succeeded,
     /// The job is `CompletedWithWarnings`.
     PartiallySucceeded,
-    /// The job is `Cancelled`.
+    /// The job is `Cancelled`, or the run was cancelled before a trigger.
     Cancelled,
     /// Anything else.
     Failed(Failure),
@@ -247,6 +252,10 @@ pub struct Memory {
     pub unrecorded: Option<Unrecorded>,
     /// The word of a person that was acted on last, so that it cuts a wait short only once.
     pub heeded: Option<Resolve>,
+    /// Another run's item lock whose holder was seen to be gone.
+    pub vacancy: Option<Vacancy>,
+    /// Whether this process has made sure that the run, which needs it no more, does not hold its item lock.
+    pub lock_is_not_held: bool,
 }
 
 impl Record {

@@ -7,7 +7,7 @@ use super::evidence::{Found, Look};
 use super::facts::{Now, SeenJob};
 use super::ids::JobId;
 use super::pace::{self, Limits};
-use super::plan::{accepted_and_open, is_claim_open, is_open};
+use super::questions::{accepted_and_open, is_claim_open, is_open};
 use super::record::{Attempt, AttemptState, Claim, End, Failure, Mark, Matching, Memory, Run};
 
 /// When a claim goes.
@@ -244,6 +244,19 @@ pub(super) fn until_surely_unlisted(look: &Look<'_>, job: &JobId) -> Option<Sign
     let first = look.memory.jobs.get(job).copied();
     let due = first.unwrap_or(look.now.boot) + look.limits.adoption_window;
     (look.listing.begun.boot < due).then(|| (due - look.now.boot).max(SignedDuration::from_secs(1)))
+}
+
+/// Whether this process has known the job of an attempt, or its claim if no job is known, for so long that lists show the
+/// job for good or only a person can tell.
+pub(super) fn is_known_for_long(own: &Attempt, memory: &Memory, now: Now, limits: &Limits) -> bool {
+    let over = |since: &SignedDuration, least| now.boot >= *since + least;
+    let listed = own.job.as_ref().and_then(|job| memory.listed.get(job));
+    let known = match &own.job {
+        Some(job) => memory.jobs.get(job),
+        None => own.claim.and_then(|claim| memory.claims.get(&claim)),
+    };
+    known.is_some_and(|known| over(known, limits.adoption_window))
+        && listed.is_none_or(|listed| over(listed, pace::VISIBILITY_BOUND))
 }
 
 /// How long until this process has seen the claim for a whole window, and no complete listing in it.

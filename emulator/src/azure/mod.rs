@@ -6,6 +6,7 @@ mod disks;
 mod filter;
 mod items;
 mod jobs;
+mod machines;
 mod neighbours;
 mod operations;
 mod paging;
@@ -65,6 +66,7 @@ fn dispatch(context: &mut Context<'_>, operation: Operation) -> Answer {
         O::GetVirtualNetwork => neighbours::virtual_network(context),
         O::ListDisks => Ok(disks::list(context)),
         O::GetDisk => disks::get(context),
+        O::GetVirtualMachine => machines::get(context),
         O::ListVaults => Ok(vaults::list(context)),
         O::GetVault => vaults::get(context),
         O::ListResourceGuardProxies => vaults::guard_proxies(context),

@@ -272,6 +272,13 @@ async fn neighbours_of_a_vault_can_be_read() {
     let network = azure
         .get(&format!("{SUBSCRIPTION}/resourcegroups/testRG/providers/Microsoft.Network/virtualNetworks//testNet"))
         .await;
+    let machine = |name: &str| {
+        format!(
+            "{SUBSCRIPTION}/resourcegroups/TESTRG/providers/Microsoft.Compute/virtualMachines/{name}"
+        )
+    };
+    let protected = azure.get(&machine("TESTVM")).await;
+    let other = azure.get(&machine("other")).await;
     let subscriptions = azure.get("/subscriptions").await;
     let vaults = azure
         .get(&format!(
@@ -284,6 +291,8 @@ async fn neighbours_of_a_vault_can_be_read() {
     );
     assert_eq!(account.body["id"], clean);
     assert_eq!(network.body["properties"]["subnets"][0]["name"], "default");
+    assert_eq!(protected.body["name"], "testVM");
+    assert_eq!((other.status, other.code()), (404, "ResourceNotFound"));
     assert_eq!(subscriptions.values().len(), 1);
     assert_eq!(vaults.values().len(), 2);
     for part in [

@@ -4,13 +4,15 @@ use super::super::facts::{JobDetail, JobSummary, OperationStatus, VaultError};
 use jiff::SignedDuration;
 
 use super::super::ids::{JobId, OperationId};
+use super::super::item_lock::Turn;
 use super::super::look::Look;
 use super::super::pace::{self};
 use super::super::ports::{Budget, Clock, JobsNeed, RunStore, StoreError, Stored, Vault};
 use super::super::progress;
+use super::super::questions::{claim_of, item_of};
 use super::super::record::Run;
 use super::super::{following, release};
-use super::{AT_ONCE, After, Pass, claim_of, item_of};
+use super::{AT_ONCE, After, Pass};
 
 impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
     pub(super) async fn read_operation(
@@ -110,6 +112,7 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
             now: self.clock.now(),
             limits: self.limits,
             told_job_is_free: false,
+            turn: &Turn::NotAsked,
         };
         if let Some((for_a_person, message)) = release::why_deletion_waits(&look) {
             progress::deletion_waits(&mut record, for_a_person, message);
@@ -123,6 +126,7 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
             now: self.clock.now(),
             limits: self.limits,
             told_job_is_free: false,
+            turn: &Turn::NotAsked,
         };
         if release::may_let_go(&look) {
             return self.let_go(&saved).await.map(|_| {

@@ -3,14 +3,15 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::facts::{Listing, Now, VaultError};
+use super::super::item_lock::Turn;
 use super::super::look::{self, Decision, Look};
 use super::super::pace::{self};
-use super::super::plan::{self};
 use super::super::ports::{Clock, JobsNeed, RunStore, StoreError, Stored, Vault};
 use super::super::progress;
+use super::super::questions::{self, claim_of, item_of};
 use super::super::record::{AttemptState, Matching, Resolve, Run};
 use super::super::release::{self, Release};
-use super::{AT_ONCE, After, Pass, claim_of, item_of};
+use super::{AT_ONCE, After, Pass};
 
 impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
     /// Lists the vault's jobs, after the object was read, and does what that decides.
@@ -19,8 +20,13 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
         vault: V,
         stored: Stored<S::Version>,
     ) -> Result<After, StoreError> {
+        let turn = self.take_turn(&stored.run).await?;
+        let begun_after = match turn {
+            Turn::NotAsked => stored.read_at.boot,
+            Turn::Ours | Turn::Others(_) => self.clock.now().boot,
+        };
         let fresh = JobsNeed {
-            begun_after: Some(stored.read_at.boot),
+            begun_after: Some(begun_after),
             any_age: false,
             since: self.oldest_interest(&stored.run, self.clock.now()),
         };
@@ -42,14 +48,34 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
             now,
             limits: self.limits,
             told_job_is_free,
+            turn: &turn,
         };
         if release::only_waits_to_let_go(run) {
             let release = release::when(&look);
             let why = release::why_deletion_waits(&look);
             return self.keep_or_let_go(stored, release, why).await;
         }
-        let decision = look::after_look(&look);
-        self.memory.heeded = plan::resolution(run).cloned();
+        let mut decision = look::after_look(&look);
+        if let (Decision::Claim(_), Some(vm)) =
+            (&decision, run.intent.target.creates_virtual_machine())
+        {
+            match vault.virtual_machine_exists(vm).await {
+                Ok(false) => {}
+                Ok(true) => decision = look::when_target_exists(&look, vm),
+                Err(error) => {
+                    let what = format!("whether vm {vm} exists already cannot be read");
+                    return self.trouble(&stored, &error, &what).await;
+                }
+            }
+        }
+        let age = self.clock.now().boot - listing.begun.boot;
+        if matches!(decision, Decision::Claim(_))
+            && run.intent.target.overwrites_source()
+            && age > pace::LOOK_LIFE
+        {
+            return Ok(AT_ONCE);
+        }
+        self.memory.heeded = questions::resolution(run).cloned();
         tracing::debug!(decision = ?decision, "looked");
         self.carry_out(vault, stored, decision, matching).await
     }
@@ -70,6 +96,12 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
                 .see_job_listed(&seen.job.id, seen.shown_by_listing_begun);
             let oldest = self.memory.oldest_job.into_iter();
             self.memory.oldest_job = oldest.chain(seen.job.started).min();
+        }
+        // A run that waits for others' restores must see them end.
+        if let Some(item) = item_of(run).filter(|_| run.intent.target.overwrites_source()) {
+            let others = listing.restores_in_progress(&item);
+            let started = others.filter_map(|seen| seen.job.started);
+            self.memory.oldest_job = started.chain(self.memory.oldest_job).min();
         }
     }
 
@@ -134,6 +166,13 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
                     now,
                     wait.min(vault.interval()).max(SignedDuration::from_secs(1)),
                 )
+            }
+            Decision::Hold(kind, message) => {
+                if let Some(claim) = claim {
+                    progress::found_open_claim(&mut record, run.key, claim, now);
+                }
+                progress::holds(&mut record, kind, message);
+                self.pause(now, vault.interval())
             }
             Decision::Block(message) => {
                 tracing::warn!(matching = ?matching, "outcome cannot be known");
@@ -243,7 +282,7 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
         run: &Run,
         listing: &Listing,
     ) -> Result<bool, StoreError> {
-        let Some(Resolve::Adopt(_, job)) = plan::resolution(run) else {
+        let Some(Resolve::Adopt(_, job)) = questions::resolution(run) else {
             return Ok(false);
         };
         let Some(seen) = listing.job(job) else {
@@ -269,7 +308,7 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
             let mut record = run.record.clone();
             let message = format!(
                 "the vault's jobs could not be listed for a whole adoption window ({error}); {}",
-                plan::resolve_help(run)
+                questions::resolve_help(run)
             );
             progress::blocked(&mut record, run.key, claim_of(run), message, now);
             self.save(stored, &record).await?;

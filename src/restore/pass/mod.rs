@@ -4,16 +4,20 @@
 use jiff::SignedDuration;
 
 use super::facts::{Listing, Now, ProtectedItem, VaultError};
+use super::ids::JobId;
+use super::item_lock::{self, Need};
 use super::pace::{self, Limits};
 use super::plan::{self, Act, Step};
 use super::ports::{Clock, JobsNeed, RunStore, StoreError, Stored, Vault};
 use super::progress;
-use super::record::{Claim, Mark, Matching, Memory, Note, NoteKind, Record, Run};
+use super::questions::{self, claim_of, item_of};
+use super::record::{Claim, Matching, Memory, Note, NoteKind, Record, Run};
 use super::release;
 use super::request::RestoreRequest;
 
 mod choosing;
 mod following;
+mod locking;
 mod looking;
 mod triggering;
 
@@ -72,7 +76,11 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
         if stored.run.record.unreadable.is_none() {
             stored.run.record.start_time.get_or_insert(now.wall);
         }
-        let step = plan::next(&stored.run, self.memory, now);
+        if item_lock::need(&stored.run, now) == Some(Need::Release) && !self.memory.lock_is_not_held
+        {
+            self.release_lock(&stored.run).await?;
+        }
+        let step = plan::next(&stored.run, self.memory, now, self.limits);
         tracing::debug!(step = ?step, "next step");
         match step {
             Step::Rest => Ok(After::Rest),
@@ -97,6 +105,7 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
                 Ok(AT_ONCE)
             }
             Step::SayUnreadable => self.say_unreadable(&stored).await,
+            Step::SaySuspended(job) => self.say_suspended(&stored, &job).await,
             Step::SayVaultChanged => self.say_vault_changed(&stored).await,
             Step::Azure(act) => {
                 if let Act::Follow(id) = &act {
@@ -143,7 +152,7 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
         }
         let mut record = run.record.clone();
         if release::must_block_without_look(run, self.memory, now, self.limits) {
-            let message = format!("{}; {}", note.message, plan::resolve_help(run));
+            let message = format!("{}; {}", note.message, questions::resolve_help(run));
             progress::blocked(&mut record, run.key, claim_of(run), message, now);
         } else {
             progress::note_trouble(&mut record, note.kind, note.message.clone());
@@ -233,6 +242,30 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
         Ok(After::Rest)
     }
 
+    /// Comes back when the run's time is over.
+    async fn say_suspended(
+        &mut self,
+        stored: &Stored<S::Version>,
+        job: &JobId,
+    ) -> Result<After, StoreError> {
+        let mut record = stored.run.record.clone();
+        record.note = Note {
+            kind: NoteKind::WaitingForRetry,
+            message: format!(
+                "spec.suspend is true: job {job} goes on in Azure and is not followed until it is false"
+            ),
+        };
+        self.save(stored, &record).await?;
+        let now = self.clock.now();
+        let over = plan::times_out_at(&stored.run);
+        Ok(over.map_or(After::Rest, |over| {
+            After::In(
+                over.duration_since(now.wall)
+                    .max(SignedDuration::from_secs(1)),
+            )
+        }))
+    }
+
     async fn say_vault_changed(
         &mut self,
         stored: &Stored<S::Version>,
@@ -257,8 +290,14 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
         if claim_of(&stored.run).is_none() {
             return Ok(After::Rest);
         }
+        let lock = self.lock_that_goes_with(&stored.run).await?;
         self.store.let_go(stored).await?;
         self.memory.went_forward();
+        if let Some(lock) = lock {
+            // The object may be gone now, so that no pass comes to do it.
+            let released = self.store.release_lock(&stored.run.intent.vm, &lock).await;
+            tracing::debug!(released = released.is_ok(), "released the lock of the vm");
+        }
         Ok(if stored.run.record.end.is_some() {
             After::Rest
         } else {
@@ -280,24 +319,6 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
         }
         After::In(wait)
     }
-}
-
-fn claim_of(run: &Run) -> Option<Claim> {
-    match run.mark {
-        Mark::Standing(claim) => Some(claim),
-        Mark::None | Mark::Unreadable | Mark::WithoutFinalizer(_) => None,
-    }
-}
-
-fn item_of(run: &Run) -> Option<ProtectedItem> {
-    let names = run.record.item.as_ref()?;
-    Some(ProtectedItem {
-        container: names.container.clone(),
-        name: names.name.clone(),
-        source: run.intent.vm.clone(),
-        protection_state: String::new(),
-        soft_deleted: false,
-    })
 }
 
 fn request_of(run: &Run) -> Option<(ProtectedItem, RestoreRequest)> {

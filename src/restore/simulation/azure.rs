@@ -5,14 +5,19 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 
 use super::super::facts::{
-    JobDetail, JobError, JobStatus, JobSummary, Listing, Operation, OperationStatus, ProtectedItem,
+    JobDetail, JobError, JobSummary, Listing, Operation, OperationStatus, ProtectedItem,
     RecoveryPoint, RefusalKind, SeenJob, Tier, TriggerOutcome, VaultError, VaultFacts,
 };
 use super::super::ids::{ArmId, JobId, OperationId, RecoveryPointName};
 use super::super::ports::{Budget, Clock, JobsNeed, Trigger, Vault};
 use super::answers::{after, refusal, text};
 use super::object_store::Port;
+use super::risks::{LONGEST_GAP, Risk};
+use super::script::Moment;
 use super::world::{Job, MINUTE, Ms, OperationEnd, World, wall};
+
+/// How long after its first sight a job may be missing in a list again; the protocol's own bound is not asked here.
+const YOUNG: Ms = 5 * MINUTE;
 
 impl World {
     fn summary(&self, job: &Job) -> JobSummary {
@@ -46,6 +51,23 @@ impl World {
             progress_percent: u8::try_from(done).ok(),
             properties: BTreeMap::new(),
             ..JobDetail::from_list(summary, None)
+        }
+    }
+
+    /// A list is taken to be monotone only for jobs that it showed a while ago: of the others it may forget every one.
+    fn forget_young(&mut self, shown: &mut Vec<(Job, bool)>, begun: Ms) {
+        if self.forgets_young_jobs {
+            shown.retain(|(job, _)| job.first_listed.is_none_or(|first| begun >= first + YOUNG));
+        }
+        let mut new = false;
+        for job in &mut self.jobs {
+            if job.first_listed.is_none() && shown.iter().any(|(shown, _)| shown.id == job.id) {
+                job.first_listed = Some(begun);
+                new = true;
+            }
+        }
+        if new {
+            self.witness(Moment::Listed);
         }
     }
 
@@ -166,24 +188,37 @@ impl Vault for Port {
         Ok(None)
     }
 
+    /// The last check and the send are two instants: a process may stand still between them.
     async fn trigger(&self, trigger: &Trigger<'_>) -> TriggerOutcome {
         self.travel().await;
         let now = self.now();
-        let (outcome, answer_at) = {
+        let (checked, short) = {
             let mut world = self.world.lock();
             if !trigger.deadline.allows(now) {
                 world.say(|_| "too late for a send".to_owned());
                 return refusal(RefusalKind::TooLate, after(0));
             }
-            world.check_send(self.process, trigger.request_id);
-            world.post(trigger)
+            world.witness(Moment::Checked);
+            (world.now, world.rng.i64(1..20))
+        };
+        self.nap(short).await;
+        let (outcome, answer_at) = {
+            let mut world = self.world.lock();
+            let person_may = world.runs[self.run].person_retried;
+            if world.now - checked > LONGEST_GAP
+                && (trigger.request.target.may_be_retried() || person_may)
+            {
+                world.take_risk(self.run, Risk::LateSend);
+            }
+            world.check_send(self.run, self.process, trigger.request_id);
+            world.post(self.run, trigger)
         };
         let wait = answer_at - self.world.lock().now;
         self.nap(wait).await;
         if let TriggerOutcome::Accepted { .. } = &outcome {
             let mut world = self.world.lock();
-            let process = &mut world.processes[self.process];
-            process.got_2xx = process.last_claim.map(|claim| claim.attempt);
+            let place = &mut world.runs[self.run].places[self.process];
+            place.got_2xx = place.last_claim.map(|claim| claim.attempt);
         }
         outcome
     }
@@ -232,7 +267,7 @@ impl Vault for Port {
                         .jobs
                         .iter()
                         .rev()
-                        .find(|job| job.attempt == truth.attempt);
+                        .find(|job| (job.run, job.attempt) == (Some(truth.run), truth.attempt));
                     read.job = made.map(|job| job.id.clone());
                 }
             }
@@ -266,6 +301,7 @@ impl Vault for Port {
                 shown.push((job.clone(), job.solid <= begun_ms));
             }
             shown.retain(|(_, solid)| *solid || world.rng.u32(0..100) < 70);
+            world.forget_young(&mut shown, begun_ms);
             let seen: Vec<SeenJob> = shown
                 .iter()
                 .map(|(job, _)| SeenJob {
@@ -300,12 +336,12 @@ impl Vault for Port {
         .await
     }
 
+    async fn virtual_machine_exists(&self, _: &ArmId) -> Result<bool, VaultError> {
+        self.ask(|world| Ok(world.target_exists_since(self.run).is_some()))
+            .await
+    }
+
     fn interval(&self) -> SignedDuration {
         interval()
     }
-}
-
-/// Whether a job did, or still may do, what the run wanted.
-pub fn counts(job: &Job, now: Ms) -> bool {
-    job.status(now) != JobStatus::Failed
 }

@@ -1,0 +1,158 @@
+use super::super::fixtures::*;
+use super::super::record::{AttemptState as S, End, Failure};
+use super::super::request::Target;
+use super::*;
+
+fn overwriting(attempts: Vec<Attempt>) -> Run {
+    let mut run = claimed(attempts);
+    run.intent.target = Target::OriginalLocation {
+        storage_account: super::super::ids::ArmId::new("a"),
+    };
+    run.control.start_by = Some(wall(7200));
+    run
+}
+
+fn needs(run: &Run) -> Need {
+    need(run, at(60)).unwrap()
+}
+
+fn a_lock(version: &str) -> ItemLock {
+    ItemLock {
+        version: Some(version.to_owned()),
+        holder: Some(Holder {
+            key: Some(key()),
+            namespace: "team".to_owned(),
+            name: "web".to_owned(),
+        }),
+    }
+}
+
+#[test]
+fn only_a_run_that_writes_over_its_vm_needs_the_lock() {
+    assert_eq!(need(&claimed(vec![attempt(1, S::Unknown)]), at(60)), None);
+    assert_eq!(need(&overwriting(vec![]), at(60)), Some(Need::Take));
+}
+
+#[test]
+fn the_lock_is_taken_before_whatever_may_claim_and_kept_while_anything_is_open() {
+    for (state, expected) in [
+        (S::Claimed, Need::Keep),
+        (S::Conflict, Need::Keep),
+        (S::Unknown, Need::Keep),
+        (S::Accepted, Need::Keep),
+        (S::JobSought, Need::Keep),
+        (S::Blocked, Need::Keep),
+        (S::Running, Need::Keep),
+        (S::Adopted, Need::Keep),
+        (S::NotStarted, Need::Take),
+        (S::OperationFailed, Need::Take),
+    ] {
+        let mut run = overwriting(vec![with_job(attempt(1, state), "j")]);
+        assert_eq!(needs(&run), expected, "{state:?}");
+
+        run.control.suspend = true;
+        let suspended = if expected == Need::Take {
+            Need::Release
+        } else {
+            expected
+        };
+        assert_eq!(needs(&run), suspended, "{state:?}, suspended");
+
+        run.record.end = Some(End::Failed(Failure::RunTimedOut));
+        run.mark = Mark::Standing(super::super::record::Claim {
+            attempt: 1,
+            id: claim_id(99),
+        });
+        assert_eq!(
+            needs(&run),
+            Need::Keep,
+            "{state:?}, ended under another claim"
+        );
+    }
+    let mut lost = overwriting(vec![attempt(1, S::Unknown)]);
+    lost.mark = Mark::None;
+    assert_eq!(needs(&lost), Need::Keep, "its claim was removed by hand");
+    lost.mark = Mark::Unreadable;
+    assert_eq!(needs(&lost), Need::Keep);
+    lost.mark = Mark::None;
+    lost.record.unreadable = Some("garbled".to_owned());
+    assert_eq!(needs(&lost), Need::Keep);
+}
+
+#[test]
+fn a_person_who_says_retry_needs_the_lock_too() {
+    let mut run = overwriting(vec![attempt(1, S::Blocked)]);
+    run.resolve = Some(Resolve::Retry(claim(1).id));
+    assert_eq!(needs(&run), Need::Take);
+    run.control.cancel = true;
+    assert_eq!(needs(&run), Need::Keep, "it does not count any more");
+}
+
+#[test]
+fn the_lock_goes_once_nothing_of_the_run_can_run_in_azure() {
+    for (state, expected) in [
+        (S::Ended, Need::Release),
+        (S::JobFailed, Need::Release),
+        (S::NotStarted, Need::Release),
+        (S::OperationFailed, Need::Release),
+        (S::Adopted, Need::Release),
+        (S::Abandoned, Need::Release),
+        (S::Running, Need::Keep),
+        (S::NotFound, Need::Keep),
+        (S::Accepted, Need::Keep),
+    ] {
+        let mut run = overwriting(vec![with_job(attempt(1, state), "j")]);
+        run.record.end = Some(End::Failed(Failure::RunTimedOut));
+        assert_eq!(needs(&run), expected, "{state:?}");
+    }
+    let mut over = overwriting(vec![]);
+    over.record.end = Some(End::Succeeded);
+    assert_eq!(needs(&over), Need::Release);
+}
+
+#[test]
+fn a_run_that_may_not_start_does_not_keep_others_from_it() {
+    for change in [
+        |run: &mut Run| run.control.cancel = true,
+        |run: &mut Run| run.control.start_by = Some(wall(60)),
+        |run: &mut Run| run.deleting = true,
+        |run: &mut Run| run.resolve = Some(Resolve::Abandon(claim_id(5))),
+    ] {
+        let mut run = overwriting(vec![]);
+        change(&mut run);
+        assert_eq!(needs(&run), Need::Release);
+    }
+}
+
+#[test]
+fn a_lock_is_taken_over_a_whole_window_after_its_holder_was_first_seen_gone() {
+    for state in [HolderState::Gone, HolderState::LetGo] {
+        let mut seen = None;
+        let mut at_second = |second, version, state| {
+            take_over(&mut seen, &a_lock(version), state, at(second), &LIMITS).is_ok()
+        };
+        assert!(!at_second(0, "1", state), "{state:?}");
+        assert!(!at_second(899, "1", state), "{state:?}");
+        assert!(
+            !at_second(899, "1", HolderState::Unknown),
+            "not known is not gone"
+        );
+        assert!(at_second(900, "1", state), "{state:?}");
+        assert!(!at_second(900, "2", state), "it was written meanwhile");
+        assert!(!at_second(1799, "2", state));
+        assert!(!at_second(1800, "2", HolderState::Holds), "it came back");
+        assert!(!at_second(1801, "2", state), "another window");
+        assert!(at_second(2701, "2", state));
+    }
+}
+
+#[test]
+fn a_holder_that_is_there_or_unknown_is_never_overtaken() {
+    for state in [HolderState::Holds, HolderState::Unknown] {
+        let mut seen = None;
+        for second in [0, 900, 90_000] {
+            let said = take_over(&mut seen, &a_lock("1"), state, at(second), &LIMITS);
+            assert!(said.unwrap_err().contains("team/web"), "{state:?}");
+        }
+    }
+}
