@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::http::{Call, Reply};
 use crate::operation::Operation;
+use crate::wire::http_date;
+use crate::world::add;
 
 /// The rules in force. The first one that matches a request, and is due, decides about it.
 #[derive(Debug, Default)]
@@ -82,6 +84,9 @@ pub struct Answer {
     pub status: u16,
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
+    /// Sets `Retry-After` to the HTTP date that is so far ahead on the emulator's clock.
+    #[serde(default)]
+    pub retry_after_date: Option<SignedDuration>,
     /// An object is sent as JSON, a string as it is.
     #[serde(default)]
     pub body: Value,
@@ -186,7 +191,8 @@ impl Match {
 }
 
 impl Answer {
-    pub fn reply(&self) -> Reply {
+    /// The answer, given at `now` on the emulator's clock.
+    pub fn reply(&self, now: Timestamp) -> Reply {
         let status = axum::http::StatusCode::from_u16(self.status)
             .unwrap_or(axum::http::StatusCode::INTERNAL_SERVER_ERROR);
         let mut reply = match &self.body {
@@ -199,6 +205,9 @@ impl Answer {
         };
         for (name, value) in &self.headers {
             reply.set(name, value);
+        }
+        if let Some(span) = self.retry_after_date {
+            reply.set("Retry-After", &http_date(add(now, span)));
         }
         reply
     }

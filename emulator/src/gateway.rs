@@ -116,7 +116,7 @@ impl Gateway {
                 return None;
             }
             if let Some(answer) = &fault.answer {
-                reply = answer.reply();
+                reply = answer.reply(self.clock.now());
                 self.add_common_headers(&call, &mut reply);
             }
         }
@@ -135,7 +135,7 @@ impl Gateway {
             ..Note::default()
         };
         self.ledger.note(call, operation, note);
-        let mut reply = fault.answer.as_ref()?.reply();
+        let mut reply = fault.answer.as_ref()?.reply(self.clock.now());
         self.add_common_headers(call, &mut reply);
         fault.spoil(&mut reply);
         (!fault.reset).then(|| reply.into_response())

@@ -28,6 +28,18 @@ pub struct Attempt {
     pub error: Option<ErrorText>,
 }
 
+/// Error code of an attempt whose outcome was open while the vault's `jobMatching` was `Broken`.
+pub const JOB_MATCHING_BROKEN: &str = "JobMatchingBroken";
+
+impl Attempt {
+    /// Whether its outcome was open while ids were known not to be filled. Its job may never carry the id that was sent, so
+    /// that no list shows one proves nothing, also when ids are filled again.
+    pub fn was_open_while_broken(&self) -> bool {
+        let error = self.error.as_ref();
+        error.is_some_and(|error| error.code == JOB_MATCHING_BROKEN)
+    }
+}
+
 /// Where an attempt stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AttemptState {

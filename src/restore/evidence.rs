@@ -7,7 +7,7 @@ use super::ids::JobId;
 use super::item_lock::Turn;
 use super::pace::Limits;
 use super::questions::{self, resolve_help};
-use super::record::{Claim, Matching, Memory, Run};
+use super::record::{Attempt, Claim, Matching, Memory, Run};
 
 /// A look: the object as it was read, then the listing.
 #[derive(Debug, Clone, Copy)]
@@ -95,6 +95,11 @@ impl Look<'_> {
         (self.listing.begun.boot < over).then(|| (over - self.now.boot).max(SignedDuration::ZERO))
     }
 
+    /// Whether it proves nothing that no job of the open claim is listed: ids are not filled, or were not while it was open.
+    pub(super) fn proves_nothing(&self, own: Option<&Attempt>) -> bool {
+        self.matching == Matching::Broken || own.is_some_and(Attempt::was_open_while_broken)
+    }
+
     pub(super) fn next_number(&self) -> u8 {
         let listed = self.found().last().map_or(0, |found| found.attempt);
         let recorded = self
@@ -110,7 +115,7 @@ impl Look<'_> {
 
     pub(super) fn broken_message(&self) -> String {
         format!(
-            "whether the trigger started a restore cannot be known: jobs of this vault do not carry the ids that were sent (status.jobMatching is Broken); {}",
+            "whether the trigger started a restore cannot be known: jobs of this vault do not carry the ids that were sent (status.jobMatching is Broken, or was when the answer was lost); {}",
             resolve_help(self.run)
         )
     }

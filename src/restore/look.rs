@@ -78,7 +78,7 @@ pub fn after_look(look: &Look<'_>) -> Decision {
             if let Some(wait) = wait {
                 return Decision::Wait(wait);
             }
-            if look.matching == Matching::Broken {
+            if look.proves_nothing(own) {
                 return Decision::Block(look.broken_message());
             }
         }
@@ -123,7 +123,7 @@ pub(super) fn open_and_nothing_found(
         return Decision::Wait(wait);
     }
     let next = look.next_number();
-    if look.matching == Matching::Broken {
+    if look.proves_nothing(own) {
         return Decision::Block(look.broken_message());
     }
     if let Some(accepted) = accepted_and_open(look.run) {
@@ -454,7 +454,7 @@ fn is_claim_open_for_nothing(look: &Look<'_>) -> bool {
     is_claim_open(claim, own)
         && accepted_and_open(look.run).is_none()
         && look.run.intent.target.may_be_retried()
-        && look.matching != Matching::Broken
+        && !look.proves_nothing(own)
 }
 
 #[cfg(test)]

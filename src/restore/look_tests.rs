@@ -2,7 +2,7 @@ use super::super::facts::{ErrorText, JobStatus as J, SeenJob};
 use super::super::fixtures::*;
 use super::super::ids::{ClaimId, JobId};
 use super::super::record::Run;
-use super::super::record::{AttemptState as S, Mark, Memory};
+use super::super::record::{AttemptState as S, JOB_MATCHING_BROKEN, Mark, Memory};
 use super::*;
 
 const SECOND: i64 = 60;
@@ -132,6 +132,35 @@ fn after_the_window_only_what_a_second_restore_cannot_harm_goes_on() {
     deleted.run = claimed(vec![accepted(1, S::JobSought)]);
     deleted.run.deleting = true;
     assert!(is_block(&decide(&deleted)), "a deletion waits for a person");
+}
+
+/// Ids that are filled again say nothing about a job that was made while they were not.
+#[test]
+fn outcome_that_was_open_while_broken_stays_unknown_when_ids_are_filled_again() {
+    let mut open = attempt(1, S::Unknown);
+    open.error = Some(ErrorText {
+        code: JOB_MATCHING_BROKEN.to_owned(),
+        message: String::new(),
+    });
+    let mut proven = scene(claimed(vec![open.clone()]), WINDOW_OVER, vec![]);
+    proven.matching = Matching::Proven;
+    assert!(is_block(&decide(&proven)));
+    proven.run.deleting = true;
+    assert!(is_block(&decide(&proven)), "nor for a deletion");
+
+    open.state = S::Blocked;
+    let mut blocked = scene(claimed(vec![open.clone()]), WINDOW_OVER, vec![]);
+    blocked.matching = Matching::Proven;
+    assert!(is_block(&decide(&blocked)));
+    blocked.run = says(claimed(vec![open]), Resolve::Retry);
+    assert_eq!(
+        decide(&blocked),
+        Decision::Claim(2),
+        "a person's word counts"
+    );
+    let found = vec![job(1, "j", J::InProgress, SECOND)];
+    let seen = scene(blocked.run.clone(), WINDOW_OVER, found);
+    assert!(adopts(&decide(&seen), 1, "j"), "and so does its job");
 }
 
 #[test]

@@ -185,7 +185,9 @@ pub fn until_let_go_without_vault(
     let accepted = own.is_some_and(|own| own.accepted) || accepted_and_open(run).is_some();
     // A blocked run waits for a person, whose word is heard without a vault too.
     let blocked = own.is_some_and(|own| own.state == AttemptState::Blocked);
-    let harmless = run.intent.target.may_be_retried() && !accepted && job.is_none() && !blocked;
+    let unprovable = own.is_some_and(Attempt::was_open_while_broken);
+    let harmless =
+        run.intent.target.may_be_retried() && !accepted && job.is_none() && !blocked && !unprovable;
     (run.deleting && (job_is_known || harmless))
         .then(|| until_unseen_for_a_window(claim, memory, now, limits))
         .flatten()

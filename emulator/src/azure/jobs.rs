@@ -11,6 +11,7 @@ use super::{Answer, Context, disks, operations, paging};
 use crate::http::{Reply, address_path};
 use crate::ledger::Caused;
 use crate::progress::{JobState, Task, job_at};
+use crate::scenario::ActivityId;
 use crate::wire::{
     colon_duration, invalid_input, iso_duration, not_found, retry_after, service_error, time,
     us_time, without_nulls,
@@ -266,9 +267,19 @@ fn shown(context: &Context<'_>, restore: &Restore, state: &JobState, single: boo
             "status": state.status,
             "startTime": time(state.started),
             "endTime": state.ended.map(time),
-            "activityId": restore.activity_id,
+            "activityId": activity_id(restore),
         },
     }))
+}
+
+fn activity_id(restore: &Restore) -> Option<String> {
+    match restore.behaviour.activity_id {
+        ActivityId::RequestId => Some(restore.activity_id.clone()),
+        ActivityId::Another => {
+            Some(Uuid::new_v5(&Uuid::NAMESPACE_OID, restore.job_id.as_bytes()).to_string())
+        }
+        ActivityId::Missing => None,
+    }
 }
 
 fn errors(restore: &Restore, state: &JobState) -> Value {
@@ -369,7 +380,7 @@ pub fn for_admin(restore: &Restore, now: Timestamp) -> Value {
     without_nulls(json!({
         "vault": restore.vault_id, "vm": restore.vm_name, "operationId": restore.operation_id,
         "jobId": restore.behaviour.operation.fails.is_none().then(|| restore.job_id.clone()),
-        "activityId": restore.activity_id, "recoveryType": restore.request.recovery_type,
+        "activityId": activity_id(restore), "clientRequestId": restore.activity_id, "recoveryType": restore.request.recovery_type,
         "accepted": time(restore.accepted),
         "status": state.as_ref().map_or("NotStarted", |state| state.status),
         "listed": restore.is_listed(now),

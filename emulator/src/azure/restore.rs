@@ -26,7 +26,10 @@ pub fn trigger(context: &mut Context<'_>) -> Answer {
     let request = restore_request::read(context.call.json(), vault, machine, &point)?;
     let (vault_id, machine) = (vault.id(), machine.clone());
     let number = context.world.next_restore(&vault_id, &machine.registered());
-    let behaviour = outcome_for(&point, machine.restore.nth(number));
+    let mut behaviour = outcome_for(&point, machine.restore.nth(number));
+    if behaviour.activity_id.is_request_id() {
+        behaviour.activity_id = context.world.scenario.service.activity_ids;
+    }
     if let Some(refused) = &behaviour.refused {
         let status = StatusCode::from_u16(refused.status).unwrap_or(StatusCode::CONFLICT);
         return Err(service_error(status, &refused.code, &refused.message));

@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 
 pub use points::{PointSpec, RecoveryPoint};
 pub use restore::{
-    Failure, JobError, Outcome, ProgressSeries, RestoreBehaviour, RestoreScript, ResultStatus,
+    ActivityId, Failure, JobError, Outcome, ProgressSeries, RestoreBehaviour, RestoreScript,
+    ResultStatus,
 };
 pub use service::{Hourly, Service, Throttling};
 

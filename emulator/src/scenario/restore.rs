@@ -51,6 +51,9 @@ pub struct RestoreBehaviour {
     pub progress: ProgressSeries,
     /// What is transferred, in GB.
     pub size_gb: f64,
+    /// What the job shows as its `activityId`.
+    #[serde(skip_serializing_if = "ActivityId::is_request_id")]
+    pub activity_id: ActivityId,
 }
 
 impl Default for RestoreBehaviour {
@@ -64,7 +67,27 @@ impl Default for RestoreBehaviour {
             errors: Vec::new(),
             progress: ProgressSeries::Steps,
             size_gb: 127.0,
+            activity_id: ActivityId::RequestId,
         }
+    }
+}
+
+/// Whether Azure fills `activityId` with the client request id of the restore request: it always has, and promises nothing.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ActivityId {
+    /// The client request id.
+    #[default]
+    RequestId,
+    /// Another id, which nobody sent.
+    Another,
+    /// The field is missing.
+    Missing,
+}
+
+impl ActivityId {
+    pub fn is_request_id(&self) -> bool {
+        *self == Self::RequestId
     }
 }
 

@@ -3,6 +3,8 @@
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
+use super::ActivityId;
+
 /// How the service as a whole answers: quirks that differ by age and place of the real one.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
@@ -32,6 +34,8 @@ pub struct Service {
     pub echo_client_request_id_twice: bool,
     /// Poll addresses carry a signature of about 3 kB.
     pub signed_poll_urls: bool,
+    /// What jobs of restores that are accepted from now on show as their `activityId`, unless their VM says it.
+    pub activity_ids: ActivityId,
 }
 
 impl Default for Service {
@@ -53,6 +57,7 @@ impl Default for Service {
             cancel_takes: SignedDuration::from_secs(30),
             echo_client_request_id_twice: false,
             signed_poll_urls: false,
+            activity_ids: ActivityId::RequestId,
         }
     }
 }

@@ -274,3 +274,25 @@ async fn requests_can_be_told_apart_by_their_client_request_id() {
 
     assert_eq!((other, this.status), (200, 500));
 }
+
+#[tokio::test]
+async fn an_ordered_answer_can_ask_to_wait_until_a_date_of_its_own_clock() {
+    let azure = Azure::start().await;
+    let answer = json!({"status": 429, "retryAfterDate": "90s"});
+    order(
+        &azure,
+        json!([{"match": {"operation": "ListJobs"}, "action": {"answer": answer}}]),
+    )
+    .await;
+
+    let refused = azure.get(&format!("{VAULT}/backupJobs")).await;
+
+    let date = |name: &str| {
+        jiff::fmt::rfc2822::DateTimeParser::new()
+            .parse_timestamp(refused.header(name).unwrap())
+            .unwrap()
+    };
+    assert_eq!(refused.status, 429);
+    let ahead = date("retry-after").duration_since(date("date")).as_secs();
+    assert!((89..=91).contains(&ahead), "{ahead}");
+}

@@ -454,3 +454,31 @@ async fn validation_finds_nothing_at_once_and_later() {
     );
     assert_eq!(result.status, 200);
 }
+
+#[tokio::test]
+async fn jobs_show_another_id_or_none_while_the_service_does_not_fill_it() {
+    let azure = Azure::start().await;
+    let mut shown = Vec::new();
+    for ids in ["another", "missing", "requestId"] {
+        let service = json!({"service": {"activityIds": ids}});
+        azure.admin("PATCH", "scenario", service).await;
+        shown.push(azure.started_job(&TEST_VM, ID).await);
+    }
+
+    let mut jobs = Vec::new();
+    for id in &shown {
+        jobs.push(azure.job(id).await["activityId"].clone());
+    }
+
+    assert!(jobs[0].is_string() && jobs[0] != ID, "{jobs:?}");
+    assert!(jobs[1].is_null(), "{jobs:?}");
+    assert_eq!(jobs[2], ID);
+    let sent = azure.admin("GET", "jobs", Value::Null).await.body;
+    assert!(
+        sent["jobs"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|job| job["clientRequestId"] == ID)
+    );
+}

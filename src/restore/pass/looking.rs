@@ -155,6 +155,9 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
                     progress::found_open_claim(&mut record, run.key, claim, now);
                 }
                 progress::waits(&mut record, claim);
+                if let Some(claim) = claim.filter(|_| matching == Matching::Broken) {
+                    progress::open_while_broken(&mut record, claim);
+                }
                 if run.deleting && claim.is_some() {
                     let until = pace::minute_after(now.wall, wait);
                     let why = format!(
@@ -177,6 +180,9 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
             Decision::Block(message) => {
                 tracing::warn!(matching = ?matching, "outcome cannot be known");
                 progress::blocked(&mut record, run.key, claim, message, now);
+                if let Some(claim) = claim.filter(|_| matching == Matching::Broken) {
+                    progress::open_while_broken(&mut record, claim);
+                }
                 self.pause(now, vault.interval())
             }
             Decision::End(end, message) => {

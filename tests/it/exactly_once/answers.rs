@@ -15,7 +15,15 @@ struct Case {
     /// Requests that reach Azure, and whether they carry one id: the same attempt once more, or another one.
     posts: usize,
     one_id: bool,
-    jobs: usize,
+    /// Least seconds between the first two requests, as Azure asked or as its answer deserves.
+    waits: i64,
+}
+
+impl Case {
+    fn waiting(mut self, seconds: i64) -> Self {
+        self.waits = seconds;
+        self
+    }
 }
 
 fn after(name: &str, answer: Value) -> Case {
@@ -26,7 +34,7 @@ fn after(name: &str, answer: Value) -> Case {
         action,
         posts: 1,
         one_id: true,
-        jobs: 1,
+        waits: 0,
     }
 }
 
@@ -37,7 +45,8 @@ fn unknown_before(name: &str, action: Value) -> Case {
         action,
         posts: 2,
         one_id: false,
-        jobs: 1,
+        // The adoption window of these tests, from the claim: the request follows it by a moment.
+        waits: 540,
     }
 }
 
@@ -48,7 +57,7 @@ fn not_started(name: &str, action: Value) -> Case {
         action,
         posts: 2,
         one_id: true,
-        jobs: 1,
+        waits: 0,
     }
 }
 
@@ -62,14 +71,26 @@ async fn every_answer_to_a_trigger_ends_in_one_job() {
     let no_headers = json!({"emptyBody": true, "dropHeaders": ["azure-asyncoperation", "location", "retry-after"]});
     let elsewhere =
         json!({"answer": {"status": 302, "headers": {"Location": "https://example.com/login"}}});
-    let mut throttled = answer(429, "OperationNotAllowed");
-    throttled["answer"]["headers"] = json!({"Retry-After": "1"});
+    let broken_headers = json!({"setHeaders": {"azure-asyncoperation": "%%%", "location": "nowhere", "retry-after": "soon"}});
+    let with = |mut action: Value, headers: Value| {
+        action["answer"]["headers"] = headers;
+        action
+    };
+    let throttled = || answer(429, "OperationNotAllowed");
+    let mut until_a_date = throttled();
+    until_a_date["answer"]["retryAfterDate"] = "3m".into();
+    let claims = json!({"WWW-Authenticate": "Bearer error=\"insufficient_claims\", claims=\"eyJhY2Nlc3NfdG9rZW4iOnt9fQ==\""});
+    let asked_to_wait = with(
+        answer(503, "ServiceUnavailable"),
+        json!({"Retry-After": "1"}),
+    );
     let mut cases = vec![
         after("lost", json!({"reset": true})),
         unknown_before("lost", json!({"reset": true})),
         after("t408", answer(408, "RequestTimeout")),
         unknown_before("t408", answer(408, "RequestTimeout")),
         after("empty202", no_headers),
+        after("headers", broken_headers),
         after("page", json!({"html": true})),
         after("cut", json!({"truncateBody": 3})),
         after("redirect", elsewhere),
@@ -77,11 +98,25 @@ async fn every_answer_to_a_trigger_ends_in_one_job() {
         after("internal", answer(400, "CloudInternalError")),
         // The item is busy with what this very request has started.
         after("busy", answer(409, "BMSUserErrorObjectLocked")),
-        not_started("busy", answer(409, "BMSUserErrorObjectLocked")),
+        after("conflict", answer(409, "Conflict")),
+        not_started("busy", answer(409, "BMSUserErrorObjectLocked")).waiting(60),
+        not_started("conflict", answer(409, "Conflict")).waiting(60),
         not_started("token", answer(401, "InvalidAuthenticationToken")),
-        not_started("throttled", throttled),
+        not_started(
+            "claims",
+            with(answer(401, "InvalidAuthenticationToken"), claims),
+        ),
+        // Roles take minutes to spread.
+        not_started("role", answer(403, "AuthorizationFailed")).waiting(40),
+        not_started("linked", answer(403, "LinkedAuthorizationFailed")).waiting(40),
+        not_started("throttled", throttled()).waiting(60),
+        // Two real seconds.
+        not_started("seconds", with(throttled(), json!({"Retry-After": "2"}))).waiting(120),
+        not_started("date", until_a_date).waiting(179),
+        after("asked", asked_to_wait.clone()),
+        unknown_before("asked", asked_to_wait),
     ];
-    for status in [500, 503, 504] {
+    for status in [500, 502, 503, 504] {
         cases.push(after(&format!("s{status}"), answer(status, "Broken")));
         cases.push(unknown_before(
             &format!("s{status}"),
@@ -105,24 +140,23 @@ async fn every_answer_to_a_trigger_ends_in_one_job() {
         let posts = world.azure.posts(name).await;
         let jobs = world.azure.jobs(name).await;
         assert_eq!(phase(&object), "Succeeded", "{name}: {object:#}");
-        assert_eq!(jobs.len(), case.jobs, "{name}: {posts:#?}");
+        assert_eq!(jobs.len(), 1, "{name}: {posts:#?}");
         assert_eq!(posts.len(), case.posts, "{name}: {posts:#?}");
         let first = &posts[0]["clientRequestId"];
         let one_id = posts.iter().all(|post| post["clientRequestId"] == *first);
         assert_eq!(one_id, case.one_id, "{name}: {posts:#?}");
         assert_eq!(text(&object, "/job/id"), jobs[0], "{name}");
+        let attempts = object["status"]["attempts"].as_array().unwrap().len();
+        assert_eq!(attempts, if case.one_id { 1 } else { 2 }, "{object:#}");
+        if let [one, other] = &posts[..] {
+            let waited = instant(other).duration_since(instant(one));
+            assert!(waited.as_secs() >= case.waits, "{name}: {waited:#}");
+        }
     }
-    let posts = world.azure.posts("throttled-said").await;
-    let time = |post: &Value| {
-        post["time"]
-            .as_str()
-            .unwrap()
-            .parse::<jiff::Timestamp>()
-            .unwrap()
-    };
-    let waited = time(&posts[1]).duration_since(time(&posts[0]));
-    // One real second, as Azure asked.
-    assert!(waited >= jiff::SignedDuration::from_secs(60), "{waited:#}");
+}
+
+fn instant(post: &Value) -> jiff::Timestamp {
+    post["time"].as_str().unwrap().parse().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,8 +3,11 @@
 mod answers;
 mod blocked;
 mod crashes;
+mod credentials;
 mod limits;
 mod lost;
+mod reads;
+mod visibility;
 
 use crate::support::azure::a_vm;
 use crate::support::objects::{Restore, a_restore};

@@ -78,6 +78,31 @@ impl Azure {
             .collect()
     }
 
+    /// The last requests one by one, each when it had its effect.
+    pub async fn request_log(&self) -> Vec<Value> {
+        let log = self.get("requests/log").await;
+        log["requests"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// Every token that was issued so far is worth nothing from now on.
+    pub async fn revoke_tokens(&self) {
+        self.ask(reqwest::Method::DELETE, "tokens", None).await;
+    }
+
+    /// Changes each tenant.
+    pub async fn change_tenants(&self, change: impl Fn(&mut Value)) {
+        let mut tenants = self.get("scenario").await["tenants"].clone();
+        let all = tenants.as_array_mut().unwrap();
+        all.iter_mut().for_each(change);
+        self.patch(json!({ "tenants": tenants })).await;
+    }
+
+    /// Adds or replaces a principal.
+    pub async fn put_principal(&self, client_id: &str, principal: Value) {
+        self.put(&format!("scenario/principals/{client_id}"), principal)
+            .await;
+    }
+
     pub async fn ledger(&self) -> Value {
         self.get("ledger").await
     }

@@ -140,6 +140,24 @@ impl World {
         self.apply(vault.json()).await;
     }
 
+    /// Gives the principal of the vault object `vault` another client secret; tokens that it has stay good.
+    pub async fn rotate_client_secret(&self, secret: &str) {
+        self.put_principal(secret, "owner").await;
+    }
+
+    /// Gives it another role.
+    pub async fn with_role(&self, role: &str) {
+        let secret = self.stage.emulator.ready().client_secret.clone();
+        self.put_principal(&secret, role).await;
+    }
+
+    async fn put_principal(&self, secret: &str, role: &str) {
+        let id = &self.stage.emulator.ready().client_id;
+        let principal =
+            json!({"name": "everything", "clientId": id, "clientSecret": secret, "roles": [role]});
+        self.azure.put_principal(id, principal).await;
+    }
+
     fn api(&self, namespace: &str, kind: &str) -> Api<DynamicObject> {
         let kind = match kind {
             "Secret" | "Event" | "Namespace" => GroupVersionKind::gvk("", "v1", kind),
