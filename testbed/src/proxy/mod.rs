@@ -328,7 +328,11 @@ mod tests {
             book.note(&a_get(path), Bytes::new());
         }
 
-        let numbered: Vec<_> = book.asked.iter().map(|asked| asked.exchange.clone()).collect();
+        let numbered: Vec<_> = book
+            .asked
+            .iter()
+            .map(|asked| asked.exchange.clone())
+            .collect();
         assert_eq!(numbered[2].as_ref().unwrap().to_string(), "GET /a #2");
         assert!(numbered[3].is_none() && book.asked[3].is_watch());
     }

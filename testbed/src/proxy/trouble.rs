@@ -262,9 +262,8 @@ impl Rules {
         self.lock().clear();
     }
 
-    /// What happens to a request: the oldest rule that is due decides, and all count it.
+    /// What happens to a request: the oldest rule that is due decides, and those after it do not count it.
     pub fn decide(&self, asked: &Asked) -> Option<(Trouble, InForce)> {
-        let mut decided = None;
         for counted in self.lock().iter_mut() {
             let rule = &counted.rule;
             let ready = rule.after.as_ref().is_none_or(|rule| rule.applied() > 0);
@@ -275,11 +274,11 @@ impl Rules {
             let past = counted.seen.checked_sub(rule.first);
             let nth = past.filter(|past| past % rule.every == 0);
             let due = nth.is_some_and(|past| rule.count == 0 || past / rule.every < rule.count);
-            if due && decided.is_none() {
-                decided = Some((rule.trouble, counted.in_force.clone()));
+            if due {
+                return Some((rule.trouble, counted.in_force.clone()));
             }
         }
-        decided
+        None
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Counted>> {
@@ -319,8 +318,31 @@ mod tests {
 
         assert_eq!(lost_of(lost(), 3), [true, false, false]);
         assert_eq!(lost_of(lost().times(2), 3), [true, true, false]);
-        assert_eq!(lost_of(lost().times(0).every(2), 4), [false, true, false, true]);
-        assert_eq!(lost_of(lost().times(1).every(2), 4), [false, true, false, false]);
+        assert_eq!(
+            lost_of(lost().times(0).every(2), 4),
+            [false, true, false, true]
+        );
+        assert_eq!(
+            lost_of(lost().times(1).every(2), 4),
+            [false, true, false, false]
+        );
+    }
+
+    #[test]
+    fn rules_for_the_same_requests_take_one_after_the_other() {
+        let rules = Rules::default();
+        for status in [429, 500] {
+            let answered = Trouble::Answered(Moment::Before, status);
+            rules.add(Rule::new(Which::read_of("web"), answered));
+        }
+        let read = asked("GET", "/vmrestores/web", &Value::Null);
+
+        let statuses = [(); 3].map(|()| match rules.decide(&read) {
+            Some((Trouble::Answered(_, status), _)) => status,
+            _ => 200,
+        });
+
+        assert_eq!(statuses, [429, 500, 200]);
     }
 
     #[test]
@@ -330,7 +352,9 @@ mod tests {
             Which::status_of("web"),
             Trouble::Lost(Moment::After),
         ));
-        rules.add(Rule::new(Which::read_of("web"), Trouble::Held(Moment::Before)).once_applied(&first));
+        rules.add(
+            Rule::new(Which::read_of("web"), Trouble::Held(Moment::Before)).once_applied(&first),
+        );
         let read = asked("GET", "/vmrestores/web", &Value::Null);
 
         let early = rules.decide(&read).is_some();
@@ -344,7 +368,13 @@ mod tests {
     #[test]
     fn claims_and_their_removal_are_told_apart() {
         let path = "/apis/azurebackup.dev/v1alpha1/namespaces/n/vmrestores/web";
-        let with = |claim: Value| asked("PATCH", path, &json!({"metadata": {"annotations": {CLAIM: claim}}}));
+        let with = |claim: Value| {
+            asked(
+                "PATCH",
+                path,
+                &json!({"metadata": {"annotations": {CLAIM: claim}}}),
+            )
+        };
         let claim = with(json!("1/x"));
         let removal = with(Value::Null);
 
