@@ -11,8 +11,8 @@ use super::ids::{ClaimId, JobId, RunKey};
 use super::pace;
 use super::questions::is_open;
 use super::record::{
-    AttemptState, ChosenPoint, Claim, End, Failure, ItemNames, JOB_MATCHING_BROKEN, Memory, Note,
-    NoteKind, Phase, Record,
+    AttemptState, ChosenPoint, Claim, End, Failure, ItemNames, Memory, Note, NoteKind, Phase,
+    Record,
 };
 
 impl Memory {
@@ -176,30 +176,8 @@ pub fn found_open_claim(record: &mut Record, key: RunKey, claim: Claim, now: Now
 
 /// A look saw this claim open while ids are not filled.
 pub fn open_while_broken(record: &mut Record, claim: Claim) {
-    let Some(own) = own_mut(record, claim) else {
-        return;
-    };
-    match own.state {
-        AttemptState::Claimed
-        | AttemptState::Unknown
-        | AttemptState::JobSought
-        | AttemptState::Blocked => {
-            let message = own.error.take().map(|error| error.message);
-            own.error = Some(ErrorText {
-                code: JOB_MATCHING_BROKEN.to_owned(),
-                message: message.unwrap_or_default(),
-            });
-        }
-        AttemptState::Accepted
-        | AttemptState::NotStarted
-        | AttemptState::Conflict
-        | AttemptState::OperationFailed
-        | AttemptState::Running
-        | AttemptState::Adopted
-        | AttemptState::Ended
-        | AttemptState::JobFailed
-        | AttemptState::NotFound
-        | AttemptState::Abandoned => {}
+    if let Some(own) = own_mut(record, claim) {
+        own.note_open_while_broken();
     }
 }
 

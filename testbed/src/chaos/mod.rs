@@ -9,12 +9,15 @@
 mod act;
 mod audit;
 mod calm;
+mod identity;
+mod insisting;
 mod kind;
 mod report;
 mod schedule;
 mod stage;
 mod tally;
 mod weather;
+mod wire;
 
 use crate::TestbedError;
 use report::Report;
@@ -153,6 +156,7 @@ async fn watch_runs(stage: Rc<Stage>, start: Instant) {
             continue;
         };
         keep_snapshots(&stage, &objects);
+        stage.note_matching().await;
         if start.elapsed() < next_line {
             continue;
         }
