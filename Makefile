@@ -37,7 +37,7 @@ build: cargo-is-there ## Build all binaries into target/debug
 build-release: cargo-is-there ## Build the controller as its image contains it
 	$(CARGO) build --release --locked --bin vmrestore-controller
 
-controlplane: cargo-is-there ## Build etcd, kube-apiserver and kubectl into your cache, once per machine
+controlplane: cargo-is-there ## Build etcd, kube-apiserver, kube-controller-manager and kubectl into your cache, once per machine
 	@$(CARGO) run --locked --quiet -p testbed -- controlplane
 
 fmt: cargo-is-there ## Check the format (`cargo fmt --all` sets it right)

@@ -8,6 +8,7 @@ use super::facts::{JobStatus, JobSummary};
 use super::ids::{ArmId, MAX_ATTEMPTS};
 use super::item_lock::Turn;
 use super::pace;
+use super::plan::run_timeout_passed;
 use super::questions::{
     accepted_and_open, is_claim_open, may_trigger, resolution, resolve_help, start_by_passed,
 };
@@ -293,7 +294,17 @@ fn next_by_itself(look: &Look<'_>, number: u8) -> Decision {
     if look.matching == Matching::Broken && attempts.iter().any(not_found) {
         return Decision::Block(look.broken_message());
     }
-    would_claim(look, number)
+    match (
+        would_claim(look, number),
+        run_timeout_passed(look.run, look.now),
+    ) {
+        // It would not be followed.
+        (Decision::Claim(_), Some(over)) => Decision::End(
+            End::Failed(Failure::RunTimedOut),
+            format!("spec.timeouts.run passed at {over}, before attempt {number} was triggered"),
+        ),
+        (decision, _) => decision,
+    }
 }
 
 /// The checks that stand between a run that could claim and the claim.

@@ -180,6 +180,27 @@ fn start_by_and_the_retry_limit_never_cut_the_window_short() {
     );
 }
 
+/// The restore would have been triggered and not been followed: the run ended in the pass after.
+#[test]
+fn no_attempt_follows_by_itself_after_the_run_timeout() {
+    let mut late = scene(claimed(vec![attempt(1, S::Unknown)]), WINDOW_OVER, vec![]);
+    late.run.control.run_timeout = SignedDuration::from_secs(WINDOW_OVER + 1);
+    assert_eq!(decide(&late), Decision::Claim(2));
+    late.run.control.run_timeout = SignedDuration::from_secs(WINDOW_OVER);
+    let over = decide(&late);
+    assert!(
+        matches!(over, Decision::End(End::Failed(Failure::RunTimedOut), _)),
+        "{over:?}"
+    );
+    late.now = at(SECOND);
+    late.listing.begun = at(SECOND);
+    late.run.control.run_timeout = SignedDuration::from_secs(1);
+    assert!(
+        matches!(decide(&late), Decision::Wait(_)),
+        "the window is never cut short"
+    );
+}
+
 #[test]
 fn a_job_of_the_claim_or_of_a_higher_attempt_decides_at_once_and_a_lower_one_after_the_window() {
     let open = |number| claimed(vec![attempt(number, S::Unknown)]);

@@ -98,6 +98,7 @@ pub fn next(run: &Run, memory: &Memory, now: Now, limits: &Limits) -> Step {
         return Step::PlacePlaceholder;
     }
     if !is_claim_open(claim, own)
+        && followed(run).is_none_or(|job| memory.asked_for.as_ref() == Some(&job))
         && let Some(step) = timed_out(run, now)
     {
         return step;
@@ -148,18 +149,20 @@ pub(super) fn times_out_at(run: &Run) -> Option<Timestamp> {
 }
 
 pub(super) fn timed_out(run: &Run, now: Now) -> Option<Step> {
-    let over = times_out_at(run)?;
-    let job = followed(run);
-    (now.wall >= over).then(|| {
-        let rest = match job {
-            Some(job) => format!("; job {job} goes on in Azure and is no longer followed"),
-            None => String::new(),
-        };
-        Step::End(
-            End::Failed(Failure::RunTimedOut),
-            format!("spec.timeouts.run passed at {over}{rest}"),
-        )
-    })
+    let over = run_timeout_passed(run, now)?;
+    let rest = match followed(run) {
+        Some(job) => format!("; job {job} goes on in Azure and is no longer followed"),
+        None => String::new(),
+    };
+    Some(Step::End(
+        End::Failed(Failure::RunTimedOut),
+        format!("spec.timeouts.run passed at {over}{rest}"),
+    ))
+}
+
+/// When `timeouts.run` was over, if it is.
+pub(super) fn run_timeout_passed(run: &Run, now: Now) -> Option<Timestamp> {
+    times_out_at(run).filter(|over| now.wall >= *over)
 }
 
 /// A person's `abandon`, as far as it ends a run that is blocked on that claim or lets go of one that cannot be read.

@@ -312,7 +312,11 @@ fn the_run_timeout_waits_for_open_outcomes_only() {
             run_timeout: mins(1),
             ..run.control
         };
-        step(&run)
+        let memory = Memory {
+            asked_for: Some(JobId::new("j7")),
+            ..Memory::default()
+        };
+        next(&run, &memory, at(60), &LIMITS)
     };
     assert!(matches!(
         late(vec![]),
@@ -334,6 +338,14 @@ fn the_run_timeout_waits_for_open_outcomes_only() {
         let open = late(vec![accepted(1, state)]);
         assert!(matches!(open, Step::Azure(_)), "{state:?}: {open:?}");
     }
+}
+
+/// A controller that was down for a day called a restore timed out whose job had succeeded in the first hour.
+#[test]
+fn a_job_that_this_process_never_read_is_read_before_its_run_times_out() {
+    let mut run = claimed(vec![with_job(accepted(1, S::Running), "j7")]);
+    run.control.run_timeout = mins(1);
+    assert_eq!(step(&run), Step::Azure(Act::Follow(JobId::new("j7"))));
 }
 
 #[test]

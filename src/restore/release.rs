@@ -166,8 +166,18 @@ pub(super) fn lets_go_without_look(run: &Run, own: Option<&Attempt>) -> bool {
 /// Whether a claim may be let go when its vault cannot be reached any more (design 3, step 6 (e)): the object is being
 /// deleted, a whole window has passed, and either the job is known or a second one would do no harm.
 pub fn may_let_go_without_vault(run: &Run, memory: &Memory, now: Now, limits: &Limits) -> bool {
+    until_let_go_without_vault(run, memory, now, limits) == Some(SignedDuration::ZERO)
+}
+
+/// How long until that; nothing if it never comes by itself.
+pub fn until_let_go_without_vault(
+    run: &Run,
+    memory: &Memory,
+    now: Now,
+    limits: &Limits,
+) -> Option<SignedDuration> {
     let Mark::Standing(claim) = run.mark else {
-        return false;
+        return None;
     };
     let own = run.record.of_claim(claim);
     let job = own.and_then(|own| own.job.as_ref());
@@ -178,7 +188,9 @@ pub fn may_let_go_without_vault(run: &Run, memory: &Memory, now: Now, limits: &L
     let unprovable = own.is_some_and(Attempt::was_open_while_broken);
     let harmless =
         run.intent.target.may_be_retried() && !accepted && job.is_none() && !blocked && !unprovable;
-    run.deleting && is_unseen_for_a_window(claim, memory, now, limits) && (job_is_known || harmless)
+    (run.deleting && (job_is_known || harmless))
+        .then(|| until_unseen_for_a_window(claim, memory, now, limits))
+        .flatten()
 }
 
 /// Whether the last read of a job showed that it does not carry the id that was sent: a new object could not find it.
@@ -200,7 +212,8 @@ pub fn must_block_without_look(run: &Run, memory: &Memory, now: Now, limits: &Li
         return false;
     };
     let own = run.record.of_claim(claim);
-    let for_a_window = is_unseen_for_a_window(claim, memory, now, limits);
+    let for_a_window =
+        until_unseen_for_a_window(claim, memory, now, limits) == Some(SignedDuration::ZERO);
     let grave = accepted_and_open(run).is_some() || !run.intent.target.may_be_retried();
     is_claim_open(Some(claim), own)
         && own.and_then(|own| own.job.as_ref()).is_none()
@@ -248,13 +261,16 @@ pub(super) fn is_known_for_long(own: &Attempt, memory: &Memory, now: Now, limits
         && listed.is_none_or(|listed| over(listed, pace::VISIBILITY_BOUND))
 }
 
-/// Whether this process has seen the claim for a whole window, and no complete listing in it.
-fn is_unseen_for_a_window(claim: Claim, memory: &Memory, now: Now, limits: &Limits) -> bool {
-    let first = memory.claims.get(&claim.id);
-    first.is_some_and(|first| {
-        let since = memory.last_look.map_or(*first, |look| look.max(*first));
-        now.boot >= since + limits.adoption_window
-    })
+/// How long until this process has seen the claim for a whole window, and no complete listing in it.
+fn until_unseen_for_a_window(
+    claim: Claim,
+    memory: &Memory,
+    now: Now,
+    limits: &Limits,
+) -> Option<SignedDuration> {
+    let first = *memory.claims.get(&claim.id)?;
+    let since = memory.last_look.map_or(first, |look| look.max(first));
+    Some((since + limits.adoption_window - now.boot).max(SignedDuration::ZERO))
 }
 
 #[cfg(test)]

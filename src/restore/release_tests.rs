@@ -155,6 +155,25 @@ fn without_its_vault_a_look_of_a_moment_ago_counts() {
     assert!(goes(1500));
 }
 
+/// The status named the missing vault and not until when the deletion waits for it.
+#[test]
+fn without_its_vault_a_deletion_says_until_when_it_waits() {
+    let until = |attempt: Attempt, deleting| {
+        let mut run = claimed(vec![attempt]);
+        run.deleting = deleting;
+        let scene = scene(run, 0, vec![]);
+        until_let_go_without_vault(&scene.run, &scene.memory, at(600), &LIMITS)
+    };
+    let running = || with_job(accepted(1, S::Running), "j");
+    assert_eq!(until(running(), true), Some(mins(5)));
+    assert_eq!(until(running(), false), None);
+    assert_eq!(
+        until(accepted(1, S::JobSought), true),
+        None,
+        "it will be blocked"
+    );
+}
+
 #[test]
 fn without_its_vault_a_job_under_another_id_keeps_the_claim() {
     let mut run = claimed(vec![with_job(accepted(1, S::Running), "j")]);

@@ -17,7 +17,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Build etcd, kube-apiserver and kubectl into the user's cache, once per machine
+    /// Build etcd, kube-apiserver, kube-controller-manager and kubectl into the user's cache, once per machine
     Controlplane {
         /// Only print the folder
         #[arg(long)]

@@ -3,6 +3,7 @@
 mod admission;
 mod api_use;
 mod bad_input;
+mod cluster_faults;
 mod control_plane;
 mod crash;
 mod emulator;

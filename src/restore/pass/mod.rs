@@ -107,15 +107,20 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
             Step::SayUnreadable => self.say_unreadable(&stored).await,
             Step::SaySuspended(job) => self.say_suspended(&stored, &job).await,
             Step::SayVaultChanged => self.say_vault_changed(&stored).await,
-            Step::Azure(act) => match self.vault.clone() {
-                Err(note) => self.without_vault(stored, note).await,
-                Ok(vault) => match act {
-                    Act::Select => self.select(vault, stored).await,
-                    Act::Look => self.look(vault, stored).await,
-                    Act::ReadOperation(id) => self.read_operation(vault, stored, id).await,
-                    Act::Follow(id) => self.follow(vault, stored, id).await,
-                },
-            },
+            Step::Azure(act) => {
+                if let Act::Follow(id) = &act {
+                    self.memory.asked_for = Some(id.clone());
+                }
+                match self.vault.clone() {
+                    Err(note) => self.without_vault(stored, note).await,
+                    Ok(vault) => match act {
+                        Act::Select => self.select(vault, stored).await,
+                        Act::Look => self.look(vault, stored).await,
+                        Act::ReadOperation(id) => self.read_operation(vault, stored, id).await,
+                        Act::Follow(id) => self.follow(vault, stored, id).await,
+                    },
+                }
+            }
         }
     }
 
@@ -150,10 +155,24 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
             let message = format!("{}; {}", note.message, questions::resolve_help(run));
             progress::blocked(&mut record, run.key, claim_of(run), message, now);
         } else {
-            progress::note_trouble(&mut record, note.kind, note.message);
+            progress::note_trouble(&mut record, note.kind, note.message.clone());
+            self.say_until_when(run, &mut record, &note.message, now);
         }
         self.save(&stored, &record).await?;
         Ok(After::In(pace::LONGEST_WAIT / 2))
+    }
+
+    /// Says of a deletion that cannot be decided by a look until when it waits, and what is in the way.
+    fn say_until_when(&self, run: &Run, record: &mut Record, in_the_way: &str, now: Now) {
+        let wait = release::until_let_go_without_vault(run, self.memory, now, self.limits);
+        let Some(wait) = wait.filter(|wait| !wait.is_zero()) else {
+            return;
+        };
+        let until = pace::minute_after(now.wall, wait);
+        let why = format!(
+            "the deletion waits until about {until}, so that a new object of this run finds its job; {in_the_way}"
+        );
+        progress::deletion_waits(record, false, why);
     }
 
     /// Design 3, step 6 (e). Where ids are known not to be filled, a new object could not find what this one started.
@@ -183,6 +202,9 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
         }
         let mut record = stored.run.record.clone();
         let wait = progress::trouble(&mut record, error, what).max(SignedDuration::from_secs(1));
+        if error.kind.needs_a_person() {
+            self.say_until_when(&stored.run, &mut record, &format!("{what}: {error}"), now);
+        }
         self.save(stored, &record).await?;
         Ok(self.pause(now, wait))
     }

@@ -40,13 +40,13 @@ impl World {
     }
 
     /// Takes a POST: returns what will be answered, and when.
-    pub fn post(&mut self, trigger: &Trigger<'_>) -> (TriggerOutcome, Ms) {
+    pub fn post(&mut self, run: usize, trigger: &Trigger<'_>) -> (TriggerOutcome, Ms) {
         let answer = self.answer();
-        let attempt = self
-            .requests
-            .iter()
+        let key = self.runs[run].key;
+        let mut requests = key.request_ids();
+        let attempt = requests
             .find(|(_, id)| *id == trigger.request_id)
-            .map_or(0, |(attempt, _)| *attempt);
+            .map_or(0, |(attempt, _)| attempt);
         let late = self.stormy() && matches!(answer, Answer::LosesAnswerAfterEffect);
         let effect_at = self.now
             + if late {
@@ -64,13 +64,16 @@ impl World {
             Answer::AcceptsAndOperationVanishes => self.rng.bool(),
             _ => false,
         };
-        let most = if self.stormy() {
+        let most = if self.weather.lists_late && self.stormy() {
+            2400 * SECOND
+        } else if self.stormy() {
             400 * SECOND
         } else {
             30 * SECOND
         };
         let lag = self.weather.lag.unwrap_or_else(|| self.rng.i64(0..most));
         self.posts.push(Post {
+            run,
             attempt,
             request: trigger.request_id,
             effect_at,
@@ -94,6 +97,7 @@ impl World {
             let transient = self.rng.bool();
             self.operations.push(OperationTruth {
                 id: id.clone(),
+                run,
                 attempt,
                 done_at,
                 end,
@@ -118,7 +122,25 @@ impl World {
             Answer::NotConnected => refusal(RefusalKind::Unavailable, after(15)),
             _ => TriggerOutcome::Accepted { operation },
         };
-        self.say(|_| format!("POST of attempt {attempt}: {answer:?}"));
+        let nothing_started = match answer {
+            Answer::Refuses401
+            | Answer::Refuses429
+            | Answer::Refuses409
+            | Answer::Refuses400
+            | Answer::Refuses403
+            | Answer::NotConnected
+            | Answer::AcceptsAndOperationFails => true,
+            Answer::Accepts
+            | Answer::AcceptsWithoutOperation
+            | Answer::AcceptsAndOperationVanishes
+            | Answer::AcceptsAndOperationNamesNoJob
+            | Answer::AcceptsAndOperationNeverEnds
+            | Answer::AcceptsAndMakesNothing
+            | Answer::LosesAnswerAfterEffect
+            | Answer::LosesAnswerBeforeEffect => false,
+        };
+        self.runs[run].in_doubt |= !nothing_started;
+        self.say(|_| format!("POST of r{run} attempt {attempt}: {answer:?}"));
         (outcome, answer_at)
     }
 }

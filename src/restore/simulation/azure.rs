@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 
 use super::super::facts::{
-    JobDetail, JobError, JobStatus, JobSummary, Listing, Operation, OperationStatus, ProtectedItem,
+    JobDetail, JobError, JobSummary, Listing, Operation, OperationStatus, ProtectedItem,
     RecoveryPoint, RefusalKind, SeenJob, Tier, TriggerOutcome, VaultError, VaultFacts,
 };
 use super::super::ids::{ArmId, JobId, OperationId, RecoveryPointName};
 use super::super::ports::{Budget, Clock, JobsNeed, Trigger, Vault};
 use super::answers::{after, refusal, text};
 use super::object_store::Port;
+use super::risks::{LONGEST_GAP, Risk};
 use super::script::Moment;
 use super::world::{Job, MINUTE, Ms, OperationEnd, World, wall};
 
@@ -187,24 +188,37 @@ impl Vault for Port {
         Ok(None)
     }
 
+    /// The last check and the send are two instants: a process may stand still between them.
     async fn trigger(&self, trigger: &Trigger<'_>) -> TriggerOutcome {
         self.travel().await;
         let now = self.now();
-        let (outcome, answer_at) = {
+        let (checked, short) = {
             let mut world = self.world.lock();
             if !trigger.deadline.allows(now) {
                 world.say(|_| "too late for a send".to_owned());
                 return refusal(RefusalKind::TooLate, after(0));
             }
-            world.check_send(self.process, trigger.request_id);
-            world.post(trigger)
+            world.witness(Moment::Checked);
+            (world.now, world.rng.i64(1..20))
+        };
+        self.nap(short).await;
+        let (outcome, answer_at) = {
+            let mut world = self.world.lock();
+            let person_may = world.runs[self.run].person_retried;
+            if world.now - checked > LONGEST_GAP
+                && (trigger.request.target.may_be_retried() || person_may)
+            {
+                world.take_risk(self.run, Risk::LateSend);
+            }
+            world.check_send(self.run, self.process, trigger.request_id);
+            world.post(self.run, trigger)
         };
         let wait = answer_at - self.world.lock().now;
         self.nap(wait).await;
         if let TriggerOutcome::Accepted { .. } = &outcome {
             let mut world = self.world.lock();
-            let process = &mut world.processes[self.process];
-            process.got_2xx = process.last_claim.map(|claim| claim.attempt);
+            let place = &mut world.runs[self.run].places[self.process];
+            place.got_2xx = place.last_claim.map(|claim| claim.attempt);
         }
         outcome
     }
@@ -253,7 +267,7 @@ impl Vault for Port {
                         .jobs
                         .iter()
                         .rev()
-                        .find(|job| job.attempt == truth.attempt);
+                        .find(|job| (job.run, job.attempt) == (Some(truth.run), truth.attempt));
                     read.job = made.map(|job| job.id.clone());
                 }
             }
@@ -323,15 +337,11 @@ impl Vault for Port {
     }
 
     async fn virtual_machine_exists(&self, _: &ArmId) -> Result<bool, VaultError> {
-        self.ask(|_| Ok(false)).await
+        self.ask(|world| Ok(world.target_exists_since(self.run).is_some()))
+            .await
     }
 
     fn interval(&self) -> SignedDuration {
         interval()
     }
-}
-
-/// Whether a job did, or still may do, what the run wanted.
-pub fn counts(job: &Job, now: Ms) -> bool {
-    job.status(now) != JobStatus::Failed
 }

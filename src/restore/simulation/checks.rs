@@ -1,113 +1,222 @@
-//! What must hold in every world.
+//! What must hold in every world. Each invariant is a function of its own:
+//!
+//! | | Invariant | Asked |
+//! |---|---|---|
+//! | I1 | [`one_job_for_one_run`](World::one_job_for_one_run) | before each POST |
+//! | I2 | [`no_post_without_a_claim`](World::no_post_without_a_claim) | before each POST |
+//! | I3 | [`nothing_is_destroyed_twice`](World::nothing_is_destroyed_twice) | before each POST |
+//! | I4 | [`ends_stay`](World::ends_stay) | before each status write |
+//! | I5 | [`comes_to_rest`](World::comes_to_rest) | long after the storm |
+//! | I6 | [`lets_go_at_last`](World::lets_go_at_last) | long after the storm |
+//! | I7 | [`claims_only_when_allowed`](World::claims_only_when_allowed) | after each claim |
+//!
+//! Besides, no process runs in circles ([`keeps_its_pace`](World::keeps_its_pace)).
 
 use super::super::ids::RequestId;
-use super::super::record::{AttemptState, Claim, Mark, Phase, Record};
-use super::azure::counts;
-use super::world::{MINUTE, Ms, OperationEnd, World};
+use super::super::item_lock::{self, Need};
+use super::super::record::{AttemptState, Claim, Mark, Matching, NoteKind, Phase, Record, Resolve};
+use super::world::{MINUTE, Ms, Object, OperationEnd, SECOND, World};
 
-/// Most passes of one process in ten minutes; a wait of a second in a circle would make hundreds. In a storm every second
-/// access may fail, and a failed one is tried again after 2 to 4 s.
+/// Most passes of one process for one object in ten minutes; a wait of a second in a circle would make hundreds. In a storm
+/// every second access may fail, and a failed one is tried again after 2 to 4 s.
 const PASSES_IN_TEN_MINUTES: usize = 80;
 const PASSES_IN_A_STORM: usize = 350;
 
+/// How long before a send its look may have been begun: the life of a look and of a claim.
+const LOOK_AND_CLAIM: Ms = 95 * SECOND;
+
 impl World {
-    /// Before a POST leaves: a claim of this process stands for it, and no earlier outcome is open.
-    pub fn check_send(&mut self, process: usize, request: RequestId) {
+    /// Before a POST leaves.
+    pub fn check_send(&mut self, run: usize, process: usize, request: RequestId) {
         self.sends += 1;
-        let claim = self.processes[process].last_claim;
-        let standing = self.object.as_ref().map(|object| object.mark);
-        let stands = claim.is_some_and(|claim| standing == Some(Mark::Standing(claim)));
-        if !stands && !self.meddled {
-            self.violated(format!(
-                "a POST without a standing claim: {claim:?}, but {standing:?} stands"
-            ));
+        let claim = self.runs[run].places[process].last_claim;
+        self.no_post_without_a_claim(run, claim, request);
+        self.nothing_follows_a_2xx(run, claim.map_or(0, |claim| claim.attempt));
+        self.one_job_for_one_run(run);
+        let object = self.runs[run].object.as_ref();
+        let start_by = object.and_then(|object| object.control.start_by);
+        // The last check was some milliseconds ago, or longer if the process stood still.
+        let checked = self.clock(process).wall - jiff::SignedDuration::from_secs(1);
+        if start_by.is_some_and(|start_by| checked >= start_by) && !self.is_late_to_send(run) {
+            self.violated_by(run, "a POST after startBy".to_owned());
         }
-        let belongs = claim.is_some_and(|claim| {
-            self.requests
-                .iter()
-                .any(|(number, id)| *number == claim.attempt && *id == request)
-        });
-        if !belongs {
+        if self.runs[run].intent.target.overwrites_source() {
+            self.nothing_is_destroyed_twice(run);
+        }
+    }
+
+    fn is_late_to_send(&self, run: usize) -> bool {
+        // An edit that comes between claim and send is not seen by the send.
+        !self.runs[run].risks.is_empty() || self.runs[run].edited_since_claim
+    }
+
+    /// I2: a claim of this process stands for it, of this very attempt.
+    fn no_post_without_a_claim(&mut self, run: usize, claim: Option<Claim>, request: RequestId) {
+        let intended = &self.runs[run];
+        let standing = intended.object.as_ref().map(|object| object.mark);
+        let stands = claim.is_some_and(|claim| standing == Some(Mark::Standing(claim)));
+        let key = intended.key;
+        if !stands && !intended.meddled {
+            self.violated_by(
+                run,
+                format!("a POST without a standing claim: {claim:?}, but {standing:?} stands"),
+            );
+        }
+        if claim.is_none_or(|claim| key.request_id(claim.attempt) != request) {
             self.violated("a POST with the id of another attempt than its claim's".to_owned());
         }
+    }
+
+    /// A 2xx that is written down is followed by no POST, unless what it started has failed or a person decided.
+    fn nothing_follows_a_2xx(&mut self, run: usize, attempt: u8) {
+        let mut accepted = self.runs[run].accepted.iter().copied();
+        let undone =
+            accepted.find(|accepted| *accepted < attempt && !self.has_failed(run, *accepted));
+        if let Some(undone) = undone.filter(|_| !self.runs[run].person_retried) {
+            self.violated_by(
+                run,
+                format!(
+                    "a POST of attempt {attempt} although a 2xx of attempt {undone} is recorded"
+                ),
+            );
+        }
+    }
+
+    /// I1: no job of this run did its work or still may, and no POST of it is under way.
+    fn one_job_for_one_run(&mut self, run: usize) {
         let now = self.now;
-        let attempt = claim.map_or(0, |claim| claim.attempt);
-        let undone = self
-            .accepted
-            .iter()
-            .copied()
-            .find(|accepted| *accepted < attempt && !self.failed(*accepted));
-        if let Some(undone) = undone.filter(|_| !self.person_retried) {
-            self.violated(format!(
-                "a POST of attempt {attempt} although a 2xx of attempt {undone} is recorded"
-            ));
-        }
-        let start_by = self
-            .object
-            .as_ref()
-            .and_then(|object| object.control.start_by);
-        if start_by.is_some_and(|start_by| self.clock(process).wall >= start_by) {
-            self.violated("a POST after startBy".to_owned());
-        }
-        if self.excused {
-            return;
-        }
-        let job = self
-            .jobs
-            .iter()
-            .find(|job| counts(job, now))
+        let key = self.runs[run].key;
+        let same = |other: usize| self.runs[other].key == key;
+        let mut jobs = self.jobs.iter();
+        let job = jobs
+            .find(|job| job.run.is_some_and(same) && job.counts(now))
             .map(|job| job.id.clone());
+        let mut posts = self.posts.iter();
+        let under_way = posts.any(|post| same(post.run) && !post.done && post.makes_job);
         if let Some(job) = job {
-            self.violated(format!("a POST although job {job} runs or did its work"));
+            self.violated_by(
+                run,
+                format!("a POST although job {job} runs or did its work"),
+            );
         }
-        if self.posts.iter().any(|post| !post.done && post.makes_job) {
-            self.violated("a POST although an earlier one is under way".to_owned());
+        if under_way {
+            self.violated_by(
+                run,
+                "a POST although an earlier one is under way".to_owned(),
+            );
+        }
+    }
+
+    /// I3: what writes over the VM holds its lock, follows no outcome in doubt, and runs beside no other restore of the VM.
+    fn nothing_is_destroyed_twice(&mut self, run: usize) {
+        let now = self.now;
+        if self.lock.map(|(_, holder)| holder) != Some(run) {
+            self.violated_by(
+                run,
+                format!("a destructive POST while {:?} holds the lock", self.lock),
+            );
+        }
+        if self.runs[run].in_doubt {
+            self.violated_by(
+                run,
+                "a destructive POST after an unknown outcome".to_owned(),
+            );
+        }
+        let overwrites = |other: usize| self.runs[other].intent.target.overwrites_source();
+        let another = |other: Option<usize>| other != Some(run);
+        let busy = self.jobs.iter().find(|job| {
+            let runs = another(job.run) && now < job.ends;
+            // Two that write over the VM never run together; others may begin after the look.
+            let destroys = job.run.is_some_and(overwrites);
+            runs && (destroys || job.solid.max(job.started) < now - LOOK_AND_CLAIM)
+        });
+        let what = busy.map(|job| format!("a destructive POST while job {} runs", job.id));
+        let sent = self.posts.iter().any(|post| {
+            another(Some(post.run)) && overwrites(post.run) && !post.done && post.makes_job
+        });
+        // The other run's risk is this one's too.
+        let excused = self.runs.iter().find(|one| !one.risks.is_empty());
+        let excuse = excused.and_then(|one| one.risks.first().copied());
+        for what in what
+            .into_iter()
+            .chain(sent.then(|| "a destructive POST while another is under way".to_owned()))
+        {
+            match excuse {
+                Some(risk) => self.excused.push((risk, what)),
+                None => self.violated_by(run, what),
+            }
+        }
+        if self
+            .broken_since
+            .is_some_and(|since| since < now - LOOK_AND_CLAIM)
+        {
+            self.violated_by(
+                run,
+                "a destructive POST while jobMatching is Broken".to_owned(),
+            );
         }
     }
 
     /// Whether operation or job of an attempt have failed.
-    fn failed(&self, attempt: u8) -> bool {
+    fn has_failed(&self, run: usize, attempt: u8) -> bool {
         let job = self
             .jobs
             .iter()
-            .any(|job| job.attempt == attempt && !counts(job, self.now));
+            .any(|job| (job.run, job.attempt) == (Some(run), attempt) && !job.counts(self.now));
         let operation = self.operations.iter().any(|operation| {
-            operation.attempt == attempt
+            (operation.run, operation.attempt) == (run, attempt)
                 && operation.end == OperationEnd::Fails
                 && operation.done_at <= self.now
         });
         job || operation
     }
 
-    /// When a claim for a trigger was written.
-    pub fn check_claim(&mut self, process: usize, claim: Claim) {
-        let Some(object) = &self.object else { return };
-        let limit = object.control.retry_limit + 1;
-        let (deleting, garbled) = (object.deleting, object.garbled);
+    /// I7: nothing forbids the claim that was just written.
+    pub fn claims_only_when_allowed(&mut self, run: usize, process: usize, claim: Claim) {
+        let target_exists = self.runs[run]
+            .intent
+            .target
+            .creates_virtual_machine()
+            .is_some()
+            && self
+                .target_exists_since(run)
+                .is_some_and(|since| since < self.now - 60 * SECOND);
+        let intended = &mut self.runs[run];
+        intended.edited_since_claim = false;
+        let Some(object) = &intended.object else {
+            return;
+        };
         if claim.attempt == 0 {
             return;
         }
-        if deleting {
+        let limit = object.control.retry_limit + 1;
+        let abandoned = matches!(object.resolve, Some(Resolve::Abandon(_)));
+        let forbidden = [
+            (object.deleting, "the object is being deleted"),
+            (object.garbled, "the status cannot be understood"),
+            (abandoned, "a person abandoned the run"),
+            (object.control.cancel, "the run is cancelled"),
+            (object.control.suspend, "the run is suspended"),
+            (target_exists, "the VM that it would make exists"),
+            (
+                claim.attempt > limit && !intended.person_retried,
+                "retryLimit does not allow it",
+            ),
+        ];
+        for (_, why) in forbidden.into_iter().filter(|(holds, _)| *holds) {
             self.violated(format!(
-                "p{process} claims although the object is being deleted"
-            ));
-        }
-        if garbled {
-            self.violated(format!(
-                "p{process} claims although the status cannot be understood"
-            ));
-        }
-        if claim.attempt > limit && !self.person_retried {
-            self.violated(format!(
-                "attempt {} although retryLimit allows {limit}",
+                "p{process} claims attempt {} of r{run} although {why}",
                 claim.attempt
             ));
         }
     }
 
-    /// Before a status is written: what has ended stays as it ended.
-    pub fn check_save(&mut self, process: usize, new: &Record) {
-        let Some(object) = &self.object else { return };
+    /// I4: what has ended stays as it ended.
+    pub fn ends_stay(&mut self, run: usize, process: usize, new: &Record) {
+        let intended = &self.runs[run];
+        let Some(object) = &intended.object else {
+            return;
+        };
         let old = &object.record;
         let counted = match object.mark {
             Mark::Standing(claim) => old.of_claim(claim).is_some(),
@@ -115,7 +224,7 @@ impl World {
             Mark::Unreadable | Mark::WithoutFinalizer(_) => false,
         };
         let changes = old.end.is_some() && counted && new.end != old.end;
-        if changes && !self.status_lost {
+        if changes && !intended.status_lost {
             let what = format!("p{process} turns {:?} into {:?}", old.end, new.end);
             self.violated(what);
         }
@@ -130,38 +239,53 @@ impl World {
     }
 
     /// A pass begins.
-    pub fn check_pace(&mut self, process: usize) {
+    pub fn keeps_its_pace(&mut self, run: usize, process: usize) {
         let now = self.now;
         let most = if now < self.weather.storm_ends + 10 * MINUTE {
             PASSES_IN_A_STORM
         } else {
             PASSES_IN_TEN_MINUTES
         };
-        let passes = &mut self.processes[process].passes;
-        passes.retain(|at| *at > now - 10 * MINUTE);
+        let passes = &mut self.runs[run].places[process].passes;
         passes.push(now);
+        if passes.len() <= most {
+            return;
+        }
+        passes.retain(|at| *at > now - 10 * MINUTE);
         if passes.len() > most {
             let count = passes.len();
             passes.clear();
             self.violated(format!(
-                "process {process} makes {count} passes in ten minutes"
+                "process {process} makes {count} passes for r{run} in ten minutes"
             ));
         }
     }
 
-    /// Long after the storm: the run has ended, or says that a person must act.
+    /// Long after the storm.
     pub fn check_rest(&mut self) {
-        let Some(object) = self.object.clone() else {
-            return;
-        };
-        if object.garbled {
-            return;
+        for run in 0..self.runs.len() {
+            let Some(object) = self.runs[run].object.clone() else {
+                continue;
+            };
+            if !object.garbled {
+                self.comes_to_rest(run, &object);
+                self.lets_go_at_last(run, &object);
+            }
         }
+    }
+
+    /// I5: the run has ended, or says that a person must act and how, or waits for what it says.
+    fn comes_to_rest(&mut self, run: usize, object: &Object) {
         let record = &object.record;
         let blocked = record.phase == Phase::Blocked;
-        if record.end.is_none() && !blocked {
+        let suspended = object.control.suspend && record.note.message.contains("spec.suspend");
+        let waits_for_another = record.note.kind == NoteKind::ItemBusy
+            && self
+                .lock
+                .is_some_and(|(_, holder)| holder != run && self.runs[holder].object.is_some());
+        if record.end.is_none() && !blocked && !suspended && !waits_for_another {
             self.violated(format!(
-                "no end and not blocked: {:?} {:?}",
+                "r{run}: no end and not blocked: {:?} {:?}",
                 record.phase, record.note
             ));
         }
@@ -169,21 +293,39 @@ impl World {
         if blocked && record.is_blocked_on_a_claim() && !mentions_way_out {
             self.violated(format!("blocked without a way out: {:?}", record.note));
         }
+        if blocked && record.note.message.is_empty() {
+            self.violated(format!("blocked without a reason: {:?}", record.note));
+        }
         if object.deleting && !mentions_way_out {
             self.violated(format!(
                 "a deletion waits and says not for what: {:?} {:?}",
                 object.mark, record.note
             ));
         }
+    }
+
+    /// I6: claims and locks are let go when nothing needs them any more.
+    fn lets_go_at_last(&mut self, run: usize, object: &Object) {
+        let record = &object.record;
         let keeps = record.attempts.iter().any(|attempt| {
             attempt.state == AttemptState::Adopted
                 || attempt.accepted && attempt.state != AttemptState::OperationFailed
         });
-        if record.end.is_some() && object.mark != Mark::None && self.weather.ids_filled && !keeps {
+        let hidden = self.jobs.iter().any(|job| job.activity_id.is_empty());
+        let counts = self.matching != Matching::Broken && self.weather.ids_filled && !hidden;
+        if record.end.is_some() && object.mark != Mark::None && counts && !keeps {
             self.violated(format!(
                 "ended, but the claim is not let go: {:?}",
                 record.attempts
             ));
+        }
+        let now = self.clock(0);
+        let need = self.runs[run]
+            .read()
+            .and_then(|read| item_lock::need(&read, now));
+        let holds = self.lock.map(|(_, holder)| holder) == Some(run);
+        if holds && need == Some(Need::Release) {
+            self.violated(format!("r{run} rests and still holds the lock"));
         }
     }
 }

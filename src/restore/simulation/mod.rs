@@ -21,8 +21,13 @@
 mod answers;
 mod azure;
 mod checks;
+mod effects;
+mod locks;
 mod object_store;
+mod people;
 mod regressions;
+mod risk_tests;
+mod risks;
 mod runner;
 mod script;
 mod ways;
@@ -32,7 +37,7 @@ mod world;
 use runner::{play, seeded};
 
 /// Schedules in an ordinary test run.
-const SCHEDULES: u64 = 5_000;
+const SCHEDULES: u64 = 10_000;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()

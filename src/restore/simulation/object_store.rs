@@ -8,19 +8,19 @@ use jiff::SignedDuration;
 
 use super::super::facts::Now;
 use super::super::following::worth_writing;
-use super::super::ids::{ArmId, ClaimId, JobId, RunKey};
-use super::super::item_lock::{Holder, HolderState, ItemLock};
-use super::super::ports::{Clock, ItemLocks, RunStore, StoreError, Stored};
-use super::super::record::{Claim, Intent, Mark, Matching, Phase, Record, Run};
-use super::super::request::Target;
+use super::super::ids::{ClaimId, JobId};
+use super::super::ports::{Clock, RunStore, StoreError, Stored};
+use super::super::record::{Claim, Mark, Matching, Phase, Record};
+use super::risks::Risk;
 use super::script::Moment;
-use super::world::{Ms, Shared, World, vault_id};
+use super::world::{Ms, Shared, World};
 
-/// One process's way into the world.
+/// One process's way into the world, for one object.
 #[derive(Clone)]
 pub struct Port {
     pub world: Shared,
     pub process: usize,
+    pub run: usize,
 }
 
 struct Until<'a> {
@@ -36,7 +36,7 @@ impl Future for Until<'_> {
         if world.now >= self.at {
             return Poll::Ready(());
         }
-        world.processes[self.port.process].wake = self.at;
+        world.runs[self.port.run].places[self.port.process].wake = self.at;
         Poll::Pending
     }
 }
@@ -59,7 +59,7 @@ impl Port {
     }
 
     /// One access: there, the effect, and back; either way may fail.
-    async fn access<T>(
+    pub async fn access<T>(
         &self,
         effect: impl FnOnce(&mut World) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
@@ -91,7 +91,11 @@ impl Clock for Port {
     }
 
     async fn sleep(&self, duration: SignedDuration) {
-        self.nap(duration.as_millis() as Ms).await;
+        let ms = self
+            .world
+            .lock()
+            .real(self.process, duration.as_millis() as Ms);
+        self.nap(ms).await;
     }
 
     fn real(&self, duration: SignedDuration) -> std::time::Duration {
@@ -99,69 +103,14 @@ impl Clock for Port {
     }
 }
 
-fn stored(world: &World, read_at: Now) -> Result<Stored<u64>, StoreError> {
-    let object = world.object.as_ref().ok_or(StoreError::Gone)?;
-    let record = if object.garbled {
-        Record {
-            unreadable: Some("garbled".to_owned()),
-            ..Record::default()
-        }
-    } else {
-        object.record.clone()
-    };
-    let mark = match object.mark {
-        Mark::WithoutFinalizer(_) if object.deleting => Mark::None,
-        mark => mark,
-    };
+fn stored(world: &World, run: usize, read_at: Now) -> Result<Stored<u64>, StoreError> {
+    let intended = &world.runs[run];
+    let object = intended.object.as_ref().ok_or(StoreError::Gone)?;
     Ok(Stored {
-        run: Run {
-            key: world.key,
-            intent: Intent {
-                vm: ArmId::new(
-                    "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/web",
-                ),
-                point: None,
-                target: Target::Disks {
-                    storage_account: ArmId::new(
-                        "/subscriptions/s/resourceGroups/g/providers/Microsoft.Storage/storageAccounts/a",
-                    ),
-                    resource_group: None,
-                },
-                vault: vault_id(),
-            },
-            control: object.control,
-            mark,
-            resolve: object.resolve.clone(),
-            deleting: object.deleting,
-            record,
-        },
+        run: intended.read().ok_or(StoreError::Gone)?,
         version: object.version,
         read_at,
     })
-}
-
-impl ItemLocks for Port {
-    async fn read_lock(&self, _: &ArmId) -> Result<ItemLock, StoreError> {
-        self.access(|_| {
-            Ok(ItemLock {
-                version: None,
-                holder: None,
-            })
-        })
-        .await
-    }
-
-    async fn take_lock(&self, _: &ArmId, _: &ItemLock, _: RunKey) -> Result<(), StoreError> {
-        self.access(|_| Ok(())).await
-    }
-
-    async fn release_lock(&self, _: &ArmId, _: &ItemLock) -> Result<(), StoreError> {
-        self.access(|_| Ok(())).await
-    }
-
-    async fn holder_state(&self, _: &Holder) -> HolderState {
-        HolderState::Unknown
-    }
 }
 
 impl RunStore for Port {
@@ -169,7 +118,7 @@ impl RunStore for Port {
 
     async fn read(&self) -> Result<Stored<u64>, StoreError> {
         let read_at = self.now();
-        self.access(|world| stored(world, read_at)).await
+        self.access(|world| stored(world, self.run, read_at)).await
     }
 
     async fn write_claim(
@@ -178,42 +127,50 @@ impl RunStore for Port {
         claim: Claim,
     ) -> Result<Stored<u64>, StoreError> {
         let now = self.now();
-        let process = self.process;
+        let (process, run) = (self.process, self.run);
         self.world.lock().witness(Moment::Claiming);
         self.access(|world| {
-            let object = world.compare(base.version)?;
+            let object = world.compare(run, base.version)?;
             if object.deleting && matches!(object.mark, Mark::None | Mark::WithoutFinalizer(_)) {
                 return Err(StoreError::Refused("no new finalizers".to_owned()));
             }
             let fresh = object.mark != Mark::WithoutFinalizer(claim);
             object.mark = Mark::Standing(claim);
             if fresh {
-                world.processes[process].last_claim = Some(claim);
-                world.meddled &= claim.attempt == 0;
-                world.check_claim(process, claim);
+                let intended = &mut world.runs[run];
+                intended.places[process].last_claim = Some(claim);
+                intended.meddled &= claim.attempt == 0;
+                world.claims_only_when_allowed(run, process, claim);
             }
-            world.say(|_| format!("p{process} claims {}/{}", claim.attempt, claim.id));
-            world.changed();
+            world.say(|_| {
+                format!(
+                    "p{process} claims {}/{} for r{run}",
+                    claim.attempt, claim.id
+                )
+            });
+            world.changed(run);
             world.witness(Moment::Claimed);
-            stored(world, now)
+            stored(world, run, now)
         })
         .await
     }
 
     async fn let_go(&self, base: &Stored<u64>) -> Result<Stored<u64>, StoreError> {
         let now = self.now();
-        let process = self.process;
+        let (process, run) = (self.process, self.run);
         self.world.lock().witness(Moment::LettingGo);
         self.access(|world| {
-            let object = world.compare(base.version)?;
+            let object = world.compare(run, base.version)?;
             object.mark = Mark::None;
             // What a vault knows that is gone, nobody can ask it.
-            world.excused |= world.vault_gone.is_some() && !world.weather.ids_filled;
-            world.say(|_| format!("p{process} lets go"));
-            let answer = stored(world, now);
-            world.changed();
+            if world.vault_gone.is_some() && !world.weather.ids_filled {
+                world.take_risk(run, Risk::IdLeftOut);
+            }
+            world.say(|_| format!("p{process} lets go of r{run}"));
+            let answer = stored(world, run, now);
+            world.changed(run);
             world.witness(Moment::LetGo);
-            world.collect();
+            world.collect(run);
             answer
         })
         .await
@@ -221,9 +178,9 @@ impl RunStore for Port {
 
     async fn save(&self, base: &Stored<u64>, record: &Record) -> Result<Stored<u64>, StoreError> {
         let now = self.now();
-        let process = self.process;
+        let (process, run) = (self.process, self.run);
         self.access(|world| {
-            let object = world.object.as_ref().ok_or(StoreError::Gone)?;
+            let object = world.runs[run].object.as_ref().ok_or(StoreError::Gone)?;
             if record.unreadable.is_some() {
                 return Ok(base.clone());
             }
@@ -231,41 +188,21 @@ impl RunStore for Port {
             if object.version == base.version && object.record == new {
                 return Ok(base.clone());
             }
-            world.compare(base.version)?;
-            world.check_save(process, &new);
-            world.say(|_| {
-                let attempts: Vec<_> = new
-                    .attempts
-                    .iter()
-                    .map(|attempt| {
-                        format!(
-                            "{}:{:?}{}",
-                            attempt.number,
-                            attempt.state,
-                            if attempt.accepted { "+" } else { "" }
-                        )
-                    })
-                    .collect();
-                format!(
-                    "p{process} writes {:?} {:?} [{}] {:?}: {}",
-                    new.phase,
-                    new.end,
-                    attempts.join(" "),
-                    new.note.kind,
-                    new.note.message
-                )
-            });
-            let object = world.compare(base.version)?;
+            world.compare(run, base.version)?;
+            world.ends_stay(run, process, &new);
+            world.say(|_| told(run, process, &new));
+            let object = world.compare(run, base.version)?;
             let old = std::mem::replace(&mut object.record, new);
             let new = &object.record;
             let blocked = new.phase == Phase::Blocked && old.phase != Phase::Blocked;
             let ended = new.end.is_some() && old.end.is_none();
-            world.history.push(old);
+            let intended = &mut world.runs[run];
+            intended.history.push(old);
+            intended.status_lost = false;
+            let got = intended.places[process].got_2xx.take();
+            intended.accepted.extend(got);
             world.writes += 1;
-            world.status_lost = false;
-            let got = world.processes[process].got_2xx.take();
-            world.accepted.extend(got);
-            world.changed();
+            world.changed(run);
             world.witness(Moment::Saved);
             if blocked {
                 world.witness(Moment::Blocked);
@@ -273,7 +210,7 @@ impl RunStore for Port {
             if ended {
                 world.witness(Moment::Ended);
             }
-            stored(world, now)
+            stored(world, run, now)
         })
         .await
     }
@@ -288,17 +225,49 @@ impl RunStore for Port {
 
     async fn note_matching(&self, matching: Matching) -> Result<(), StoreError> {
         self.access(|world| {
-            world.matching = matching;
+            world.learn_matching(matching);
             Ok(())
         })
         .await
     }
 
-    async fn job_is_of_another_run(&self, _: &JobId) -> Result<bool, StoreError> {
-        self.access(|_| Ok(false)).await
+    async fn job_is_of_another_run(&self, job: &JobId) -> Result<bool, StoreError> {
+        let own = self.run;
+        self.access(|world| {
+            let others = world.runs.iter().enumerate().filter(|(run, _)| *run != own);
+            let mut objects = others.filter_map(|(_, intended)| intended.object.as_ref());
+            Ok(objects.any(|object| {
+                let mut attempts = object.record.attempts.iter();
+                attempts.any(|attempt| attempt.job.as_ref() == Some(job))
+            }))
+        })
+        .await
     }
 
     fn new_claim_id(&self) -> ClaimId {
         self.world.lock().new_claim_id()
     }
+}
+
+fn told(run: usize, process: usize, new: &Record) -> String {
+    let attempts: Vec<_> = new
+        .attempts
+        .iter()
+        .map(|attempt| {
+            format!(
+                "{}:{:?}{}",
+                attempt.number,
+                attempt.state,
+                if attempt.accepted { "+" } else { "" }
+            )
+        })
+        .collect();
+    format!(
+        "p{process} writes r{run} {:?} {:?} [{}] {:?}: {}",
+        new.phase,
+        new.end,
+        attempts.join(" "),
+        new.note.kind,
+        new.note.message
+    )
 }

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 
 use jiff::SignedDuration;
 
@@ -11,12 +11,15 @@ use super::super::ids::{ArmId, CanonicalRun, RunKey, Scope};
 use super::super::pace::Limits;
 use super::super::pass::{After, Pass};
 use super::super::ports::StoreError;
-use super::super::record::{Control, Mark, Matching, Memory, Phase};
+use super::super::record::{Control, Intent, Mark, Matching, Memory, Phase};
+use super::super::request::Target;
 use super::checks::{CALM, SETTLED};
 use super::object_store::Port;
 use super::script::Playing;
 use super::weather::{Event, Weather};
-use super::world::{MINUTE, Ms, Object, PROCESSES, SECOND, Shared, World, wall};
+use super::world::{
+    Intended, MINUTE, Ms, PROCESSES, Process, SECOND, Shared, World, vault_id, wall,
+};
 
 type PassResult = (Result<After, StoreError>, Memory);
 type Running = Pin<Box<dyn Future<Output = PassResult>>>;
@@ -28,6 +31,9 @@ struct Seat {
     memory: Memory,
 }
 
+/// By run, then by process.
+type Seats = Vec<[Seat; PROCESSES]>;
+
 /// What came of it.
 pub struct Played {
     pub violations: Vec<String>,
@@ -35,35 +41,81 @@ pub struct Played {
     pub world: World,
 }
 
-/// A world from a seed.
+/// A world from a seed: one or two runs for one VM, each of its own kind.
 pub fn seeded(seed: u64, trace: bool) -> World {
     let mut rng = fastrand::Rng::with_seed(seed);
-    let weather = Weather::drawn(&mut rng);
-    let start_by = (rng.u32(0..4) == 0).then(|| wall(rng.i64(0..60 * MINUTE)));
-    let control = Control {
-        start_by,
-        retry_limit: rng.u8(0..4),
-        run_timeout: SignedDuration::from_mins(*rng.choice(&[20, 90, 1440]).unwrap_or(&1440)),
-        suspend: false,
-        cancel: false,
-    };
-    let mut world = a_world(weather, control, rng);
+    let runs = 1 + usize::from(rng.u32(0..5) < 2);
+    let weather = Weather::drawn(&mut rng, runs);
+    let wishes: Vec<(Kind, Control)> = (0..runs)
+        .map(|_| {
+            let kind = match rng.u32(0..20) {
+                0..=6 => Kind::Disks,
+                7..=14 => Kind::OriginalLocation,
+                _ => Kind::AlternateLocation,
+            };
+            (kind, drawn_control(&mut rng, kind))
+        })
+        .collect();
+    let mut world = world_of(weather, &wishes, rng);
+    for process in &mut world.processes {
+        process.drift = world.rng.i64(-10..=10);
+    }
     if trace {
-        world.trace = Some(vec![format!(
-            "{:?} {:?}",
-            world.weather, world.first_control
-        )]);
+        world.trace = Some(vec![format!("{:?} {wishes:?}", world.weather)]);
     }
     world
 }
 
-/// A world from a written weather.
-pub fn a_world(weather: Weather, control: Control, mut rng: fastrand::Rng) -> World {
-    let key = RunKey::compute(
-        &Scope::new("s"),
-        &CanonicalRun::new("n", "r", &ArmId::new("v")),
-    );
-    let mut processes: [super::world::Process; PROCESSES] = Default::default();
+fn drawn_control(rng: &mut fastrand::Rng, kind: Kind) -> Control {
+    let has_start_by = kind == Kind::OriginalLocation || rng.u32(0..4) == 0;
+    Control {
+        start_by: has_start_by.then(|| wall(rng.i64(0..120 * MINUTE))),
+        retry_limit: rng.u8(0..4),
+        run_timeout: SignedDuration::from_mins(*rng.choice(&[20, 90, 1440]).unwrap_or(&1440)),
+        suspend: rng.u32(0..32) == 0,
+        cancel: false,
+    }
+}
+
+/// What kind of harm a run may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Disks,
+    OriginalLocation,
+    AlternateLocation,
+}
+
+impl Kind {
+    fn target(self, run: usize) -> Target {
+        let group = "/subscriptions/s/resourceGroups/g/providers";
+        let storage_account = ArmId::new(format!("{group}/Microsoft.Storage/storageAccounts/a"));
+        match self {
+            Self::Disks => Target::Disks {
+                storage_account,
+                resource_group: None,
+            },
+            Self::OriginalLocation => Target::OriginalLocation { storage_account },
+            Self::AlternateLocation => Target::AlternateLocation {
+                storage_account,
+                resource_group: ArmId::new("/subscriptions/s/resourceGroups/g"),
+                virtual_machine: ArmId::new(format!(
+                    "{group}/Microsoft.Compute/virtualMachines/new{run}"
+                )),
+                virtual_network: ArmId::new("n"),
+                subnet: ArmId::new("n/subnets/default"),
+            },
+        }
+    }
+}
+
+/// A world with one run that restores disks, from a written weather.
+pub fn a_world(weather: Weather, control: Control, rng: fastrand::Rng) -> World {
+    world_of(weather, &[(Kind::Disks, control)], rng)
+}
+
+/// A world with these runs, all of one VM.
+pub fn world_of(weather: Weather, wishes: &[(Kind, Control)], mut rng: fastrand::Rng) -> World {
+    let mut processes: [Process; PROCESSES] = Default::default();
     if weather.storm_ends > 0 {
         for process in &mut processes {
             process.skew = rng.i64(-20 * SECOND..20 * SECOND);
@@ -74,44 +126,73 @@ pub fn a_world(weather: Weather, control: Control, mut rng: fastrand::Rng) -> Wo
     } else {
         Matching::Broken
     };
+    let runs = wishes.iter().enumerate();
+    let runs = runs.map(|(run, (kind, control))| intended(run, *kind, *control));
     let mut world = World {
         now: 0,
         rng,
-        requests: key.request_ids().collect(),
-        key,
         scripts: weather.scripts.iter().cloned().map(Playing::of).collect(),
         due: Vec::new(),
+        aim: 0,
         loses_answer: false,
         forgets_young_jobs: false,
         weather,
-        object: None,
-        first_control: control,
-        history: Vec::new(),
+        runs: runs.collect(),
+        lock: None,
         matching,
+        broken_since: (matching == Matching::Broken).then_some(0),
         posts: Vec::new(),
         jobs: Vec::new(),
         operations: Vec::new(),
         processes,
         vault_gone: None,
         versions: 0,
-        meddled: false,
-        excused: false,
-        person_retried: false,
-        accepted: Default::default(),
-        status_lost: false,
         sends: 0,
         writes: 0,
         violations: Vec::new(),
+        excused: Vec::new(),
         trace: None,
     };
-    world.create_object();
+    for run in 0..world.runs.len() {
+        world.create_object(run);
+    }
     world
 }
 
-fn start(shared: &Shared, process: usize, mut memory: Memory) -> Running {
+fn intended(run: usize, kind: Kind, control: Control) -> Intended {
+    Intended {
+        key: RunKey::compute(
+            &Scope::new("s"),
+            &CanonicalRun::new("n", &format!("r{run}"), &ArmId::new("v")),
+        ),
+        intent: Intent {
+            vm: ArmId::new(
+                "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/web",
+            ),
+            point: None,
+            target: kind.target(run),
+            vault: vault_id(),
+        },
+        first_control: control,
+        object: None,
+        history: Vec::new(),
+        places: Default::default(),
+        meddled: false,
+        person_retried: false,
+        edited_since_claim: false,
+        accepted: Default::default(),
+        status_lost: false,
+        in_doubt: false,
+        name_taken: None,
+        risks: Default::default(),
+    }
+}
+
+fn start(shared: &Shared, (run, process): (usize, usize), mut memory: Memory) -> Running {
     let port = Port {
         world: shared.clone(),
         process,
+        run,
     };
     Box::pin(async move {
         let vault = match port.world.lock().vault_gone.clone() {
@@ -131,93 +212,90 @@ fn start(shared: &Shared, process: usize, mut memory: Memory) -> Running {
 }
 
 /// Plays to the end.
-pub fn play(world: World) -> Played {
-    let events = world.weather.events.clone();
+pub fn play(mut world: World) -> Played {
+    let events = std::mem::take(&mut world.weather.events);
     let end = world
         .weather
         .storm_ends
-        .max(world.weather.events.last().map_or(0, |(at, _)| *at))
+        .max(events.last().map_or(0, |(at, _)| *at))
         + CALM;
     let settled = end - CALM + SETTLED;
+    let runs = world.runs.len();
     let shared = Shared(Arc::new(Mutex::new(world)));
-    let mut seats: [Seat; PROCESSES] = Default::default();
+    let mut seats: Seats = (0..runs).map(|_| Default::default()).collect();
     let mut events = events.into_iter().peekable();
     loop {
-        let next = {
-            let world = shared.lock();
-            let passes = (0..PROCESSES).filter_map(|index| {
-                let process = &world.processes[index];
-                let due = if seats[index].pass.is_some() {
-                    Some(process.wake)
-                } else {
-                    process.next_pass
-                };
-                due.map(|due| due.max(process.paused_until))
-            });
-            passes
-                .chain(world.next_effect())
-                .chain(world.next_line())
-                .chain(events.peek().map(|(at, _)| *at))
-                .min()
-        };
+        let next = next_instant(&shared, &seats, events.peek().map(|(at, _)| *at));
         let Some(next) = next.filter(|next| *next <= end) else {
             break;
         };
-        {
+        let now = {
             let mut world = shared.lock();
             world.now = world.now.max(next);
             world.effects();
-        }
-        while let Some((_, event)) = events.next_if(|(at, _)| *at <= shared.lock().now) {
+            world.now
+        };
+        while let Some((_, event)) = events.next_if(|(at, _)| *at <= now) {
             shared.lock().happen(event);
             disturb(&shared, &mut seats, event);
         }
         follow_scripts(&shared, &mut seats);
-        for index in 0..PROCESSES {
-            step(&shared, index, &mut seats[index]);
-            follow_scripts(&shared, &mut seats);
+        for run in 0..runs {
+            for process in 0..PROCESSES {
+                if step(&shared, (run, process), &mut seats[run][process]) {
+                    follow_scripts(&shared, &mut seats);
+                }
+            }
         }
         let world = shared.lock();
-        let rests = world.now > settled
-            && world.next_line().is_none()
-            && world.object.as_ref().is_none_or(rests);
+        let rests =
+            world.now > settled && world.next_line().is_none() && world.runs.iter().all(rests);
         if rests || world.violations.len() > 3 {
             break;
         }
     }
     drop(seats);
-    let mut world = std::mem::replace(
-        &mut *shared.lock(),
-        a_world(
-            Weather::calm(),
-            Control {
-                start_by: None,
-                retry_limit: 0,
-                run_timeout: SignedDuration::ZERO,
-                suspend: false,
-                cancel: false,
-            },
-            fastrand::Rng::with_seed(0),
-        ),
-    );
+    let world = Arc::into_inner(shared.0).expect("every pass is over");
+    let mut world = world.into_inner().unwrap();
     if world.violations.is_empty() {
         world.check_rest();
     }
     Played {
-        violations: world.violations.clone(),
-        trace: world.trace.clone().unwrap_or_default(),
+        violations: std::mem::take(&mut world.violations),
+        trace: world.trace.take().unwrap_or_default(),
         world,
     }
 }
 
+fn next_instant(shared: &Shared, seats: &Seats, event: Option<Ms>) -> Option<Ms> {
+    let world = shared.lock();
+    let mut next = [world.next_effect(), world.next_line(), event]
+        .into_iter()
+        .flatten()
+        .min();
+    for (intended, seats) in world.runs.iter().zip(seats) {
+        for (process, (place, seat)) in intended.places.iter().zip(seats).enumerate() {
+            let due = match seat.pass {
+                Some(_) => Some(place.wake),
+                None => place.next_pass,
+            };
+            let due = due.map(|due| due.max(world.processes[process].paused_until));
+            next = next.into_iter().chain(due).min();
+        }
+    }
+    next
+}
+
 /// Whether nothing but a person can change this any more: no need to watch it for hours.
-fn rests(object: &Object) -> bool {
-    object.record.phase == Phase::Blocked
-        || object.record.end.is_some() && object.mark == Mark::None
+fn rests(intended: &Intended) -> bool {
+    intended.object.as_ref().is_none_or(|object| {
+        object.record.phase == Phase::Blocked
+            || object.record.end.is_some() && object.mark == Mark::None
+    })
 }
 
 /// Lets happen what scripts say about this instant.
-fn follow_scripts(shared: &Shared, seats: &mut [Seat; PROCESSES]) {
+fn follow_scripts(shared: &Shared, seats: &mut Seats) {
     let due = shared.lock().due_events();
     for event in due {
         shared.lock().happen(event);
@@ -225,56 +303,62 @@ fn follow_scripts(shared: &Shared, seats: &mut [Seat; PROCESSES]) {
     }
 }
 
-fn disturb(shared: &Shared, seats: &mut [Seat; PROCESSES], event: Event) {
+fn disturb(shared: &Shared, seats: &mut Seats, event: Event) {
     match event {
-        Event::Crash(index) => {
-            seats[index] = Seat::default();
+        Event::Crash(process) => {
             let mut world = shared.lock();
             let down: Ms = world.rng.i64(SECOND..5 * MINUTE);
-            let now = world.now;
-            let process = &mut world.processes[index];
-            process.board = Default::default();
-            process.paused_until = 0;
-            process.next_pass = Some(now + down);
-            process.dirty = false;
+            let back = world.now + down;
+            world.processes[process].board = Default::default();
+            world.processes[process].paused_until = 0;
+            for (run, seats) in seats.iter_mut().enumerate() {
+                let place = &mut world.runs[run].places[process];
+                place.next_pass = Some(back);
+                place.dirty = false;
+                seats[process] = Seat::default();
+            }
         }
-        Event::Pause(index, length) => {
+        Event::Pause(process, length) => {
             let mut world = shared.lock();
             let until = world.now + length;
-            world.processes[index].paused_until = until;
+            world.processes[process].paused_until = until;
         }
         _ => {}
     }
 }
 
-fn step(shared: &Shared, index: usize, seat: &mut Seat) {
-    let mut context = Context::from_waker(Waker::noop());
+/// Lets one process do for one object what is due. Whether it did anything.
+fn step(shared: &Shared, (run, process): (usize, usize), seat: &mut Seat) -> bool {
     {
         let mut world = shared.lock();
         let now = world.now;
-        let process = &mut world.processes[index];
-        if process.paused_until > now {
-            return;
+        if world.processes[process].paused_until > now {
+            return false;
         }
+        let place = &mut world.runs[run].places[process];
         if seat.pass.is_none() {
-            if process.next_pass.is_none_or(|due| due > now) {
-                return;
+            if place.next_pass.is_none_or(|due| due > now) {
+                return false;
             }
-            process.next_pass = None;
-            process.dirty = false;
-            process.wake = now;
-            process.got_2xx = None;
-            world.check_pace(index);
-        } else if process.wake > now {
-            return;
+            place.next_pass = None;
+            place.dirty = false;
+            place.wake = now;
+            place.got_2xx = None;
+            world.keeps_its_pace(run, process);
+        } else if place.wake > now {
+            return false;
         }
     }
     if seat.pass.is_none() {
-        seat.pass = Some(start(shared, index, std::mem::take(&mut seat.memory)));
+        let memory = std::mem::take(&mut seat.memory);
+        seat.pass = Some(start(shared, (run, process), memory));
     }
-    let Some(pass) = &mut seat.pass else { return };
-    let std::task::Poll::Ready((result, memory)) = pass.as_mut().poll(&mut context) else {
-        return;
+    let Some(pass) = &mut seat.pass else {
+        return false;
+    };
+    let mut context = Context::from_waker(Waker::noop());
+    let Poll::Ready((result, memory)) = pass.as_mut().poll(&mut context) else {
+        return true;
     };
     seat.pass = None;
     seat.memory = memory;
@@ -283,15 +367,16 @@ fn step(shared: &Shared, index: usize, seat: &mut Seat) {
     let jitter = world.rng.i64(0..100);
     let wait = match result {
         Ok(After::Rest) | Err(StoreError::Gone) => None,
-        Ok(After::In(wait)) => Some(wait.as_millis() as Ms),
+        Ok(After::In(wait)) => Some(world.real(process, wait.as_millis() as Ms)),
         Err(StoreError::Conflict) => Some(50 + jitter),
         Err(StoreError::Lost(_) | StoreError::Refused(_)) => Some(2000 + 20 * jitter),
     };
-    let process = &mut world.processes[index];
+    let place = &mut world.runs[run].places[process];
     let due = wait.map(|wait| now + wait);
-    process.next_pass = match (process.dirty, process.next_pass, due) {
+    place.next_pass = match (place.dirty, place.next_pass, due) {
         (true, Some(soon), Some(due)) => Some(soon.min(due)),
         (true, Some(soon), None) => Some(soon),
         (_, _, due) => due,
     };
+    true
 }

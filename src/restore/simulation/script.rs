@@ -34,6 +34,8 @@ pub enum Moment {
     Blocked,
     /// The status says for the first time how it ended.
     Ended,
+    /// A process has checked for the last time that it may send; nothing was sent yet.
+    Checked,
     /// A POST took its effect in Azure; its answer is on its way.
     Posted,
     /// A complete listing showed a job for the first time.

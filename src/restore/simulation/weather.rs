@@ -1,10 +1,8 @@
 //! What goes wrong, and when: drawn from a seed, or written down by a test.
 
 use super::super::facts::JobStatus;
-use super::super::record::AttemptState;
-use super::super::record::{Claim, Mark, Note, NoteKind, Resolve};
-use super::script::Line;
-use super::world::{MINUTE, Ms, SECOND, World};
+use super::script::{Line, Moment};
+use super::world::{MINUTE, Ms, SECOND};
 
 /// How the world treats a run.
 #[derive(Debug, Clone)]
@@ -21,6 +19,8 @@ pub struct Weather {
     pub lag: Option<Ms>,
     /// How jobs end, and after how many minutes, if not by chance.
     pub jobs_end: Option<(JobStatus, &'static str, i64)>,
+    /// Whether lists may show jobs later than the window allows for.
+    pub lists_late: bool,
     /// What happens to the object and the processes.
     pub events: Vec<(Ms, Event)>,
     /// What happens at the instant of an effect.
@@ -89,6 +89,38 @@ pub enum Event {
     ForgetYoungJobs,
     /// A person sets the annotation, for the claim that stands.
     Says(Word),
+    /// What follows is about this run.
+    Aim(usize),
+    /// Somebody edits the object's spec.
+    Edit(Edit),
+    /// The wall clock of a process is set; its boot-time clock is not.
+    SetClock(usize, Ms),
+    /// Azure stops filling activity ids.
+    LeaveIdsOut,
+    /// Azure fills them again.
+    FillIds,
+    /// Somebody restores the VM with another tool.
+    RestoreElsewhere,
+    /// A second job with the id of the run's last one.
+    DuplicateJob,
+    /// Somebody makes a VM of the name that the run would make.
+    TakeName,
+    /// That VM is deleted.
+    FreeName,
+    /// Somebody removes the finalizer by force, from an object that is being deleted.
+    ForceRemoval,
+    /// The cluster is set back: the object is as it was when it was new.
+    SetBack,
+}
+
+/// A change of what may change while a run is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Edit {
+    Suspend(bool),
+    Cancel,
+    StartBy(Ms),
+    RunTimeout(i64),
+    RetryLimit(u8),
 }
 
 /// What a person says with the annotation.
@@ -108,36 +140,43 @@ impl Weather {
             answers: Vec::new(),
             lag: None,
             jobs_end: None,
+            lists_late: false,
             events: Vec::new(),
             scripts: Vec::new(),
         }
     }
 
-    /// From a seed.
-    pub fn drawn(rng: &mut fastrand::Rng) -> Self {
+    /// From a seed, for so many runs.
+    pub fn drawn(rng: &mut fastrand::Rng, runs: usize) -> Self {
         let storm_ends = MINUTE * rng.i64(1..70);
-        let count = rng.usize(0..8);
-        let mut events: Vec<(Ms, Event)> = (0..count)
-            .map(|_| {
-                // Most of what matters happens around the first trigger.
-                let at = if rng.bool() {
-                    rng.i64(0..12 * SECOND)
-                } else {
-                    rng.i64(0..storm_ends)
-                };
-                (at, Event::drawn(rng))
-            })
-            .collect();
-        events.push((storm_ends, Event::FindVault));
-        // Somebody applies the manifest again, and at last nobody meddles any more.
-        for (at, event) in events.clone() {
-            if event == Event::Delete {
-                let later = at + rng.i64(SECOND..40 * MINUTE);
-                events.push((later, Event::Apply));
+        let mut events: Vec<(Ms, Event)> = Vec::new();
+        for _ in 0..rng.usize(0..8) {
+            // Most of what matters happens around the first trigger.
+            let at = if rng.bool() {
+                rng.i64(0..12 * SECOND)
+            } else {
+                rng.i64(0..storm_ends)
+            };
+            let event = Event::drawn(rng);
+            let run = rng.usize(0..runs);
+            events.extend([(at, Event::Aim(run)), (at, event)]);
+            // Somebody applies the manifest again, and lifts a suspension, mostly.
+            let later = at + rng.i64(SECOND..40 * MINUTE);
+            match event {
+                Event::Delete | Event::ForceRemoval => {
+                    events.extend([(later, Event::Aim(run)), (later, Event::Apply)]);
+                }
+                Event::Edit(Edit::Suspend(true)) if rng.u32(0..4) > 0 => {
+                    let lifted = Event::Edit(Edit::Suspend(false));
+                    events.extend([(later, Event::Aim(run)), (later, lifted)]);
+                }
+                _ => {}
             }
         }
+        events.push((storm_ends, Event::FindVault));
         for _ in 0..rng.usize(0..4) {
-            events.push((rng.i64(10 * MINUTE..100 * MINUTE), Event::Person));
+            let at = rng.i64(10 * MINUTE..100 * MINUTE);
+            events.extend([(at, Event::Aim(rng.usize(0..runs))), (at, Event::Person)]);
         }
         events.sort_by_key(|(at, _)| *at);
         Self {
@@ -147,171 +186,74 @@ impl Weather {
             answers: Vec::new(),
             lag: None,
             jobs_end: None,
+            lists_late: rng.u32(0..32) == 0,
             events,
-            scripts: Vec::new(),
+            scripts: Self::scripts_drawn(rng),
         }
+    }
+
+    /// Some schedules strike at the very instant between two effects.
+    fn scripts_drawn(rng: &mut fastrand::Rng) -> Vec<Vec<Line>> {
+        if rng.u32(0..4) > 0 {
+            return Vec::new();
+        }
+        let moments = [
+            Moment::Claiming,
+            Moment::Claimed,
+            Moment::Checked,
+            Moment::Posted,
+            Moment::LettingGo,
+            Moment::LetGo,
+            Moment::Ended,
+        ];
+        let moment = moments[rng.usize(0..moments.len())];
+        let mut lines = vec![Line::Until(moment)];
+        if rng.u32(0..4) == 0 {
+            lines.push(Line::Until(moment));
+        }
+        lines.push(Line::Do(Event::Aim(0)));
+        lines.push(Line::Do(Event::drawn(rng)));
+        vec![lines]
     }
 }
 
 impl Event {
     fn drawn(rng: &mut fastrand::Rng) -> Self {
         let process = rng.usize(0..2);
-        match rng.u32(0..20) {
-            0..=5 => Self::Crash(process),
-            6..=8 => Self::Pause(process, rng.i64(SECOND..40 * MINUTE)),
-            9..=10 => Self::EraseStatus,
-            11..=12 => Self::RollStatusBack,
-            13 => Self::GarbleStatus,
-            14 => Self::SpoilAnnotation,
-            15 => Self::RemoveFinalizer,
-            16..=17 => Self::Delete,
-            _ => Self::LoseVault,
+        match rng.u32(0..40) {
+            0..=7 => Self::Crash(process),
+            8..=12 => Self::Pause(process, rng.i64(SECOND..40 * MINUTE)),
+            13..=15 => Self::EraseStatus,
+            16..=18 => Self::RollStatusBack,
+            19 => Self::GarbleStatus,
+            20 => Self::SpoilAnnotation,
+            21 => Self::RemoveFinalizer,
+            22..=24 => Self::Delete,
+            25..=26 => Self::LoseVault,
+            27..=31 => Self::Edit(Edit::drawn(rng)),
+            32 => Self::SetClock(process, rng.i64(-6 * 60 * MINUTE..6 * 60 * MINUTE)),
+            33 => Self::LeaveIdsOut,
+            34 => Self::FillIds,
+            35 => Self::RestoreElsewhere,
+            36 => Self::DuplicateJob,
+            37 => Self::TakeName,
+            38 => Self::FreeName,
+            _ => match rng.u32(0..3) {
+                0 => Self::SetBack,
+                _ => Self::ForceRemoval,
+            },
         }
     }
 }
 
-impl World {
-    /// Lets something happen to the object or the vault; what happens to processes is the runner's.
-    pub fn happen(&mut self, event: Event) {
-        self.say(|_| format!("-- {event:?}"));
-        match event {
-            Event::Crash(_) | Event::Pause(..) => {}
-            Event::LoseVault => {
-                self.vault_gone = Some(Note {
-                    kind: NoteKind::VaultNotFound,
-                    message: "there is no such vault object".to_owned(),
-                });
-            }
-            Event::FindVault => self.vault_gone = None,
-            Event::Apply => {
-                if self.object.is_none() {
-                    self.create_object();
-                }
-            }
-            Event::Person => self.person(),
-            Event::ForgetYoungJobs => self.forgets_young_jobs = true,
-            Event::Says(word) => self.says(word),
-            Event::LoseAnswer => self.loses_answer = true,
-            _ => self.meddle(event),
+impl Edit {
+    fn drawn(rng: &mut fastrand::Rng) -> Self {
+        match rng.u32(0..6) {
+            0 | 1 => Self::Suspend(true),
+            2 => Self::Cancel,
+            3 => Self::StartBy(rng.i64(0..60 * MINUTE)),
+            4 => Self::RunTimeout(rng.i64(1..90)),
+            _ => Self::RetryLimit(rng.u8(0..4)),
         }
-    }
-
-    fn meddle(&mut self, event: Event) {
-        let (id, pick) = (self.new_claim_id(), self.rng.usize(..));
-        let past = match self.history.len() {
-            0 => None,
-            len => Some(self.history[pick % len].clone()),
-        };
-        let Some(object) = &mut self.object else {
-            return;
-        };
-        match event {
-            Event::EraseStatus => {
-                object.record = Default::default();
-                object.garbled = false;
-                self.status_lost = true;
-                self.accepted.clear();
-            }
-            Event::RollStatusBack => {
-                object.record = past.unwrap_or_default();
-                self.status_lost = true;
-                self.accepted.clear();
-            }
-            Event::UndoLastWrite => {
-                object.record = self.history.last().cloned().unwrap_or_default();
-                self.status_lost = true;
-                self.accepted.clear();
-            }
-            Event::GarbleStatus => object.garbled = true,
-            Event::SpoilAnnotation => {
-                if let Mark::Standing(_) = object.mark {
-                    object.mark = Mark::Unreadable;
-                    self.meddled = true;
-                }
-            }
-            Event::RemoveFinalizer => {
-                // With a deletion under way this would be the removal by force that the design calls a residual risk.
-                if let (Mark::Standing(claim), false) = (object.mark, object.deleting) {
-                    object.mark = Mark::WithoutFinalizer(claim);
-                    self.meddled = true;
-                }
-            }
-            Event::Delete => {
-                if matches!(object.mark, Mark::WithoutFinalizer(_)) {
-                    return;
-                }
-                object.deleting = true;
-            }
-            _ => {}
-        }
-        let _ = id;
-        self.changed();
-        self.collect();
-    }
-
-    /// A person who says this, whether it makes sense or not.
-    fn says(&mut self, word: Word) {
-        let Some(object) = &mut self.object else {
-            return;
-        };
-        let Mark::Standing(Claim { id, .. }) = object.mark else {
-            return;
-        };
-        object.resolve = Some(match word {
-            Word::Retry => Resolve::Retry(id),
-            Word::Abandon => Resolve::Abandon(id),
-        });
-        self.person_retried |= word == Word::Retry;
-        self.changed();
-    }
-
-    /// A person who looks at the vault before deciding, and erases a status that cannot be understood.
-    fn person(&mut self) {
-        let now = self.now;
-        let alive = self
-            .jobs
-            .iter()
-            .rev()
-            .find(|job| job.status(now) != JobStatus::Failed)
-            .map(|job| job.id.clone());
-        let under_way = self.posts.iter().any(|post| !post.done && post.makes_job);
-        let whim = self.rng.u32(0..3);
-        let ids_filled = self.weather.ids_filled;
-        let Some(object) = &mut self.object else {
-            return;
-        };
-        if object.garbled {
-            object.garbled = false;
-            object.record = Default::default();
-            self.status_lost = true;
-            self.accepted.clear();
-            self.changed();
-            return;
-        }
-        let Mark::Standing(Claim { id, .. }) = object.mark else {
-            return;
-        };
-        let blocked = object
-            .record
-            .attempts
-            .iter()
-            .any(|attempt| attempt.claim == Some(id) && attempt.state == AttemptState::Blocked);
-        if !(blocked || object.deleting) || under_way {
-            return;
-        }
-        let resolve = match alive {
-            Some(job) if whim < 2 && blocked => Resolve::Adopt(id, job),
-            None if whim < 2 && blocked => Resolve::Retry(id),
-            _ => Resolve::Abandon(id),
-        };
-        match resolve {
-            Resolve::Retry(_) => self.person_retried = true,
-            // Given up while nobody can find the job by its id: a new object cannot find it either.
-            Resolve::Abandon(_) if !ids_filled => self.excused = true,
-            Resolve::Abandon(_) | Resolve::Adopt(..) => {}
-        }
-        object.resolve = Some(resolve.clone());
-        self.say(|_| format!("a person says {resolve:?}"));
-        self.changed();
     }
 }

@@ -1,4 +1,4 @@
-//! The world in which the protocol is played: one object at an API server, one vault in Azure, two processes, one time.
+//! The world in which the protocol is played: one or two objects at an API server, one vault in Azure, two processes, one time.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -9,8 +9,9 @@ use uuid::Uuid;
 use super::super::facts::{JobStatus, Now, SeenJob};
 use super::super::ids::{ArmId, ClaimId, JobId, RequestId, RunKey};
 use super::super::ports::StoreError;
-use super::super::record::{Claim, Control, Mark, Matching, Note, Record, Resolve};
-use super::script::{Moment, Playing};
+use super::super::record::{Claim, Control, Intent, Mark, Matching, Note, Record, Resolve, Run};
+use super::risks::Risk;
+use super::script::Playing;
 use super::weather::{Event, Weather};
 
 /// Milliseconds since the start of the world.
@@ -38,6 +39,7 @@ pub struct Object {
 /// One POST, on its way or answered.
 #[derive(Debug, Clone)]
 pub struct Post {
+    pub run: usize,
     pub attempt: u8,
     pub request: RequestId,
     /// When it takes effect.
@@ -52,6 +54,8 @@ pub struct Post {
 #[derive(Debug, Clone)]
 pub struct Job {
     pub id: JobId,
+    /// Whose it is; nobody's if somebody else started it.
+    pub run: Option<usize>,
     pub attempt: u8,
     pub activity_id: String,
     pub started: Ms,
@@ -73,6 +77,11 @@ impl Job {
             self.end.clone()
         }
     }
+
+    /// Whether it did, or still may do, what its run wanted.
+    pub fn counts(&self, now: Ms) -> bool {
+        self.status(now) != JobStatus::Failed
+    }
 }
 
 /// How an operation goes on.
@@ -89,6 +98,7 @@ pub enum OperationEnd {
 #[derive(Debug, Clone)]
 pub struct OperationTruth {
     pub id: String,
+    pub run: usize,
     pub attempt: u8,
     pub done_at: Ms,
     pub end: OperationEnd,
@@ -105,22 +115,55 @@ pub struct Board {
 /// One process.
 #[derive(Debug, Clone, Default)]
 pub struct Process {
-    /// When its pending effect is due.
-    pub wake: Ms,
     /// Stands still until then, in the middle of whatever it does.
     pub paused_until: Ms,
+    pub board: Board,
+    /// How far its wall clock is off.
+    pub skew: Ms,
+    /// How much faster its boot-time clock runs, in thousandths.
+    pub drift: i64,
+}
+
+/// What one process does for one object.
+#[derive(Debug, Clone, Default)]
+pub struct Place {
+    /// When its pending effect is due.
+    pub wake: Ms,
     /// When its next pass is due.
     pub next_pass: Option<Ms>,
     /// The object changed while a pass ran.
     pub dirty: bool,
-    pub board: Board,
     pub last_claim: Option<Claim>,
     /// The attempt of a 2xx that this pass got and has not written down.
     pub got_2xx: Option<u8>,
-    /// How far its wall clock is off.
-    pub skew: Ms,
     /// Starts of its latest passes.
     pub passes: Vec<Ms>,
+}
+
+/// One intended run and its object.
+pub struct Intended {
+    pub key: RunKey,
+    pub intent: Intent,
+    pub first_control: Control,
+    pub object: Option<Object>,
+    pub history: Vec<Record>,
+    pub places: [Place; PROCESSES],
+    /// Somebody changed the claim by hand since it was written.
+    pub meddled: bool,
+    /// A person said `retry`.
+    pub person_retried: bool,
+    /// Somebody edited the object since the last claim was written.
+    pub edited_since_claim: bool,
+    /// Attempts whose 2xx was written down, as long as the status was not lost.
+    pub accepted: BTreeSet<u8>,
+    /// The status was set back or erased since the last write.
+    pub status_lost: bool,
+    /// A trigger may have started something, and no person has decided since.
+    pub in_doubt: bool,
+    /// Since when somebody else's VM has the name of the one that this run would make.
+    pub name_taken: Option<Ms>,
+    /// Residual risks that the design names and that this run has taken.
+    pub risks: BTreeSet<Risk>,
 }
 
 /// Everything.
@@ -128,37 +171,31 @@ pub struct World {
     pub now: Ms,
     pub rng: fastrand::Rng,
     pub weather: Weather,
-    /// The scripts of the weather, and what they let happen now.
     pub scripts: Vec<Playing>,
+    /// What scripts let happen at this instant.
     pub due: Vec<Event>,
+    /// The run that the next events are about.
+    pub aim: usize,
     /// The next answer of the API server is lost.
     pub loses_answer: bool,
-    /// Lists show no young job any more.
+    /// The list forgets every job that it may still forget.
     pub forgets_young_jobs: bool,
-    pub key: RunKey,
-    pub requests: Vec<(u8, RequestId)>,
-    pub object: Option<Object>,
-    pub first_control: Control,
-    pub history: Vec<Record>,
+    pub runs: Vec<Intended>,
+    /// The lock of the VM: its version and who holds it.
+    pub lock: Option<(u64, usize)>,
     pub matching: Matching,
+    pub broken_since: Option<Ms>,
     pub posts: Vec<Post>,
     pub jobs: Vec<Job>,
     pub operations: Vec<OperationTruth>,
     pub processes: [Process; PROCESSES],
     pub vault_gone: Option<Note>,
     pub versions: u64,
-    /// Somebody changed the claim by hand since it was written.
-    pub meddled: bool,
-    /// A residual risk that the design names was taken: second jobs are excused.
-    pub excused: bool,
-    pub person_retried: bool,
-    /// Attempts whose 2xx was written down, as long as the status was not lost.
-    pub accepted: BTreeSet<u8>,
-    /// The status was set back or erased since the last write.
-    pub status_lost: bool,
     pub sends: u32,
     pub writes: u32,
     pub violations: Vec<String>,
+    /// What would be a violation, had its run not taken these risks.
+    pub excused: Vec<(Risk, String)>,
     pub trace: Option<Vec<String>>,
 }
 
@@ -174,7 +211,7 @@ impl Shared {
 
 /// The start of the world on the wall clock.
 pub fn epoch() -> Timestamp {
-    "2026-01-01T00:00:00Z".parse().unwrap()
+    Timestamp::from_second(1_767_225_600).unwrap()
 }
 
 pub fn wall(ms: Ms) -> Timestamp {
@@ -190,10 +227,21 @@ pub fn vault_id() -> ArmId {
 impl World {
     pub fn clock(&self, process: usize) -> Now {
         let far = 1_000_000 * (process as Ms + 1);
+        let Process { skew, drift, .. } = self.processes[process];
         Now {
-            wall: wall(self.now + self.processes[process].skew),
-            boot: SignedDuration::from_millis(self.now + far),
+            wall: wall(self.now + skew),
+            boot: SignedDuration::from_millis(self.now + self.now * drift / 1000 + far),
         }
+    }
+
+    /// How long a time of a process's clock takes.
+    pub fn real(&self, process: usize, ms: Ms) -> Ms {
+        ms * 1000 / (1000 + self.processes[process].drift)
+    }
+
+    /// The object of the only run, or of the first.
+    pub fn object(&self) -> Option<&Object> {
+        self.runs[0].object.as_ref()
     }
 
     pub fn say(&mut self, line: impl FnOnce(&Self) -> String) {
@@ -203,11 +251,6 @@ impl World {
                 trace.push(text);
             }
         }
-    }
-
-    pub fn violated(&mut self, what: String) {
-        self.say(|_| format!("VIOLATION {what}"));
-        self.violations.push(what);
     }
 
     pub fn chance(&mut self, percent: u32) -> bool {
@@ -221,7 +264,7 @@ impl World {
     /// Whether something goes wrong now.
     pub fn trouble(&mut self) -> bool {
         let percent = self.weather.trouble;
-        self.stormy() && self.chance(percent)
+        percent > 0 && self.stormy() && self.chance(percent)
     }
 
     pub fn random_id(&mut self) -> Uuid {
@@ -233,119 +276,82 @@ impl World {
     }
 
     /// The object changed: everybody who watches it gets to know.
-    pub fn changed(&mut self) {
+    pub fn changed(&mut self, run: usize) {
         self.versions += 1;
         let version = self.versions;
-        if let Some(object) = &mut self.object {
+        if let Some(object) = &mut self.runs[run].object {
             object.version = version;
         }
         for index in 0..PROCESSES {
             let at = self.now + self.rng.i64(10..300);
-            let process = &mut self.processes[index];
-            process.dirty = true;
-            process.next_pass = Some(process.next_pass.map_or(at, |due| due.min(at)));
+            let place = &mut self.runs[run].places[index];
+            place.dirty = true;
+            place.next_pass = Some(place.next_pass.map_or(at, |due| due.min(at)));
         }
     }
 
     /// The object, if it still has that version.
-    pub fn compare(&mut self, version: u64) -> Result<&mut Object, StoreError> {
-        match &mut self.object {
+    pub fn compare(&mut self, run: usize, version: u64) -> Result<&mut Object, StoreError> {
+        match &mut self.runs[run].object {
             None => Err(StoreError::Gone),
             Some(object) if object.version != version => Err(StoreError::Conflict),
             Some(object) => Ok(object),
         }
     }
 
-    pub fn create_object(&mut self) {
-        self.object = Some(Object {
+    pub fn create_object(&mut self, run: usize) {
+        let intended = &mut self.runs[run];
+        intended.object = Some(Object {
             version: 0,
             mark: Mark::None,
             resolve: None,
             deleting: false,
-            control: self.first_control,
+            control: intended.first_control,
             record: Record::default(),
             garbled: false,
         });
-        self.history.clear();
-        self.accepted.clear();
-        self.changed();
+        intended.history.clear();
+        intended.accepted.clear();
+        self.changed(run);
     }
 
     /// Deletes the object for good if nothing holds it back.
-    pub fn collect(&mut self) {
-        let free = self.object.as_ref().is_some_and(|object| {
+    pub fn collect(&mut self, run: usize) {
+        let free = self.runs[run].object.as_ref().is_some_and(|object| {
             object.deleting && matches!(object.mark, Mark::None | Mark::WithoutFinalizer(_))
         });
         if free {
-            self.say(|_| "the object is gone".to_owned());
-            self.object = None;
-            self.changed();
+            self.say(|_| format!("the object r{run} is gone"));
+            self.runs[run].object = None;
+            self.changed(run);
         }
     }
+}
 
-    /// Lets everything happen in Azure that is due.
-    pub fn effects(&mut self) {
-        for index in 0..self.posts.len() {
-            let post = self.posts[index].clone();
-            if post.done || post.effect_at > self.now {
-                continue;
+impl Intended {
+    /// The object as a read shows it.
+    pub fn read(&self) -> Option<Run> {
+        let object = self.object.as_ref()?;
+        let record = if object.garbled {
+            Record {
+                unreadable: Some("garbled".to_owned()),
+                ..Record::default()
             }
-            self.posts[index].done = true;
-            if post.makes_job {
-                self.make_job(&post);
-            }
-            self.witness(Moment::Posted);
-        }
-    }
-
-    fn make_job(&mut self, post: &Post) {
-        let number = self.jobs.len() + 1;
-        let minutes = self.rng.i64(1..25);
-        let by_chance = match self.rng.u32(0..10) {
-            0..=5 => (JobStatus::Completed, ""),
-            6 => (JobStatus::CompletedWithWarnings, "Warned"),
-            7 => (JobStatus::Cancelled, ""),
-            8 => (JobStatus::Failed, "UserErrorSomething"),
-            _ => (JobStatus::Failed, "CloudInternalError"),
-        };
-        let (end, error, minutes) =
-            self.weather
-                .jobs_end
-                .clone()
-                .unwrap_or((by_chance.0, by_chance.1, minutes));
-        let started = self.now + self.rng.i64(0..5 * SECOND);
-        let visible = self.now + post.lag;
-        let flicker = if self.stormy() {
-            self.rng.i64(0..250 * SECOND)
         } else {
-            0
+            object.record.clone()
         };
-        let activity_id = if self.weather.ids_filled {
-            post.request.to_string()
-        } else {
-            String::new()
+        let mark = match object.mark {
+            Mark::WithoutFinalizer(_) if object.deleting => Mark::None,
+            mark => mark,
         };
-        self.say(|_| format!("Azure makes job j{number} of attempt {}: visible after {} s, solid after {} s more, ends as {end:?} {error} after {minutes} min", post.attempt, post.lag / 1000, flicker / 1000));
-        self.jobs.push(Job {
-            id: JobId::new(format!("j{number}")),
-            attempt: post.attempt,
-            activity_id,
-            started,
-            ends: started + minutes * MINUTE,
-            end,
-            error,
-            visible,
-            solid: visible + flicker,
-            first_listed: None,
-        });
-    }
-
-    /// The next instant at which something happens in Azure.
-    pub fn next_effect(&self) -> Option<Ms> {
-        self.posts
-            .iter()
-            .filter(|post| !post.done)
-            .map(|post| post.effect_at)
-            .min()
+        Some(Run {
+            key: self.key,
+            intent: self.intent.clone(),
+            control: object.control,
+            mark,
+            resolve: object.resolve.clone(),
+            deleting: object.deleting,
+            record,
+        })
     }
 }

@@ -66,8 +66,8 @@ impl Standpoint {
     /// As [`Standpoint::crash`].
     pub fn pairs(path: &[Boundary]) -> Result<Vec<(Crash, Crash)>, TestbedError> {
         let route = |end: &str| {
-            let all = path.iter().map(|boundary| &boundary.exchange.route);
-            all.filter(|route| route.ends_with(end)).next().cloned()
+            let mut all = path.iter().map(|boundary| &boundary.exchange.route);
+            all.find(|route| route.ends_with(end)).cloned()
         };
         let (Some(object), Some(status)) = (route(OBJECT), route(STATUS)) else {
             return Err(TestbedError::Unreadable("the path has no write".to_owned()));

@@ -262,9 +262,8 @@ impl Rules {
         self.lock().clear();
     }
 
-    /// What happens to a request: the oldest rule that is due decides, and all count it.
+    /// What happens to a request: the oldest rule that is due decides, and those after it do not count it.
     pub fn decide(&self, asked: &Asked) -> Option<(Trouble, InForce)> {
-        let mut decided = None;
         for counted in self.lock().iter_mut() {
             let rule = &counted.rule;
             let ready = rule.after.as_ref().is_none_or(|rule| rule.applied() > 0);
@@ -275,11 +274,11 @@ impl Rules {
             let past = counted.seen.checked_sub(rule.first);
             let nth = past.filter(|past| past % rule.every == 0);
             let due = nth.is_some_and(|past| rule.count == 0 || past / rule.every < rule.count);
-            if due && decided.is_none() {
-                decided = Some((rule.trouble, counted.in_force.clone()));
+            if due {
+                return Some((rule.trouble, counted.in_force.clone()));
             }
         }
-        decided
+        None
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Counted>> {
@@ -327,6 +326,23 @@ mod tests {
             lost_of(lost().times(1).every(2), 4),
             [false, true, false, false]
         );
+    }
+
+    #[test]
+    fn rules_for_the_same_requests_take_one_after_the_other() {
+        let rules = Rules::default();
+        for status in [429, 500] {
+            let answered = Trouble::Answered(Moment::Before, status);
+            rules.add(Rule::new(Which::read_of("web"), answered));
+        }
+        let read = asked("GET", "/vmrestores/web", &Value::Null);
+
+        let statuses = [(); 3].map(|()| match rules.decide(&read) {
+            Some((Trouble::Answered(_, status), _)) => status,
+            _ => 200,
+        });
+
+        assert_eq!(statuses, [429, 500, 200]);
     }
 
     #[test]

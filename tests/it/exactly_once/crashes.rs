@@ -1,13 +1,12 @@
-//! The controller is killed, more than once, or runs twice.
+//! The controller is killed, more than once, or its API server hangs.
 
 use super::{a_quick_restore, asked};
 use crate::support::azure::a_vm;
-use crate::support::eventually;
 use crate::support::objects::a_restore;
 use crate::support::reading::{claim, phase, text};
 use crate::support::world::World;
+use crate::support::{eventually, signal};
 use serde_json::json;
-use testbed::Controller;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn controller_killed_before_its_trigger_took_effect_tries_another_attempt_after_the_window() {
@@ -93,34 +92,6 @@ async fn controller_killed_again_and_again_makes_one_job_a_run() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_controllers_at_once_make_one_job_a_run() {
-    let world = World::start("two").await;
-    let other = Controller::start(world.stage.plane, world.stage.options.clone())
-        .await
-        .unwrap();
-    other.wait_ready().await.unwrap();
-    let lost = |nth: u32, when: &str| json!({"match": {"operation": "TriggerRestore"}, "nth": nth, "action": {"when": when, "reset": true}});
-    let rules = json!([
-        lost(1, "afterEffect"),
-        lost(3, "beforeEffect"),
-        lost(4, "afterEffect")
-    ]);
-    world.azure.set_faults(rules).await;
-    let names: Vec<String> = (0..6).map(|n| format!("two-{n}")).collect();
-    for name in &names {
-        let restore = a_quick_restore(&world, name).await;
-        world.apply(restore.json()).await;
-    }
-
-    for name in &names {
-        let ended = world.ended(name).await;
-        assert_eq!(phase(&ended), "Succeeded", "{ended:#}");
-        let posts = world.azure.posts(name).await;
-        assert_eq!(world.azure.jobs(name).await.len(), 1, "{posts:#?}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn api_server_that_hangs_while_restores_start_makes_no_second_job() {
     let world = World::builder("hanging")
         .on_its_own_control_plane()
@@ -144,11 +115,4 @@ async fn api_server_that_hangs_while_restores_start_makes_no_second_job() {
         let posts = world.azure.posts(name).await;
         assert_eq!(world.azure.jobs(name).await.len(), 1, "{posts:#?}");
     }
-}
-
-fn signal(pid: u32, signal: &str) {
-    let sent = std::process::Command::new("kill")
-        .args([signal, &pid.to_string()])
-        .status();
-    assert!(sent.unwrap().success());
 }

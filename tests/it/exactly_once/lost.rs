@@ -1,6 +1,6 @@
-//! The object or its status is lost, spoilt, or applied again.
+//! The object or its status is lost or spoilt, or applied again. In every phase of a run: `cluster_faults::phases`.
 
-use super::{a_quick_restore, asked};
+use super::a_quick_restore;
 use crate::support::azure::a_vm;
 use crate::support::objects::{a_reader_binding, a_restore};
 use crate::support::reading::{condition, message, phase, text};
@@ -10,23 +10,6 @@ use serde_json::{Value, json};
 async fn a_long_vm(world: &World, name: &str) {
     let vm = a_vm(name, json!({"duration": "15m", "listDelay": "2m"}));
     world.azure.put_vm(vm).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn status_erased_while_the_job_runs_comes_back_from_the_vaults_jobs() {
-    let world = World::start("erased").await;
-    a_long_vm(&world, "erased").await;
-    world
-        .apply(a_restore("erased", "testRG/erased").json())
-        .await;
-    world.with_reason("erased", "JobRunning").await;
-
-    world.replace_status("erased", None).await;
-    let ended = world.ended("erased").await;
-
-    assert_eq!(phase(&ended), "Succeeded", "{ended:#}");
-    assert_eq!(world.azure.posts("erased").await.len(), 1);
-    assert_eq!(text(&ended, "/job/id"), world.azure.jobs("erased").await[0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -59,45 +42,6 @@ async fn status_that_cannot_be_understood_stays_and_blocks_until_it_is_erased() 
 
     assert_eq!(phase(&ended), "Succeeded", "{ended:#}");
     assert_eq!(world.azure.posts("spoilt").await.len(), 1);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn object_deleted_and_applied_again_finds_its_own_job() {
-    let world = World::start("again").await;
-    let held = json!([{
-        "match": {"operation": "TriggerRestore", "path": "again-claimed"},
-        "action": {"when": "afterEffect", "delay": "PT2M", "reset": true},
-    }]);
-    world.azure.set_faults(held).await;
-
-    let claimed = async {
-        a_long_vm(&world, "again-claimed").await;
-        world
-            .apply(a_restore("again-claimed", "testRG/again-claimed").json())
-            .await;
-        asked(&world, "TriggerRestore").await;
-        applied_again(&world, "again-claimed").await
-    };
-    let running = async {
-        a_long_vm(&world, "again-running").await;
-        world
-            .apply(a_restore("again-running", "testRG/again-running").json())
-            .await;
-        world.with_reason("again-running", "JobRunning").await;
-        applied_again(&world, "again-running").await
-    };
-    let ended = async {
-        let restore = a_quick_restore(&world, "again-ended").await;
-        world.run(&restore).await;
-        applied_again(&world, "again-ended").await
-    };
-
-    for object in <[Value; 3]>::from(futures::join!(claimed, running, ended)) {
-        assert_eq!(phase(&object), "Succeeded", "{object:#}");
-        let name = object["metadata"]["name"].as_str().unwrap();
-        assert_eq!(world.azure.posts(name).await.len(), 1, "{name}");
-        assert_eq!(text(&object, "/job/id"), world.azure.jobs(name).await[0]);
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

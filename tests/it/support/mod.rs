@@ -44,3 +44,11 @@ pub async fn eventually<T>(what: &str, seconds: u64, done: impl AsyncFn() -> Opt
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
 }
+
+/// Sends a signal, given as `kill` takes it.
+pub fn signal(pid: u32, signal: &str) {
+    let sent = std::process::Command::new("kill")
+        .args([signal, &pid.to_string()])
+        .status();
+    assert!(sent.unwrap().success());
+}

@@ -36,6 +36,7 @@ pub struct World {
     pub stage: Arc<Stage>,
     pub azure: Azure,
     client: kube::Client,
+    namespace: String,
 }
 
 /// What differs from the defaults.
@@ -68,12 +69,20 @@ impl World {
         Self {
             azure: Azure::new(&stage.emulator.ready().http),
             client: stage.plane.client(),
+            namespace: stage.namespace.clone(),
             stage,
         }
     }
 
+    /// The same stage, and another namespace of those that its controller works for.
+    pub fn in_namespace(&self, name: &str) -> Self {
+        let mut world = Self::of(self.stage.clone());
+        world.namespace = name.to_owned();
+        world
+    }
+
     pub fn namespace(&self) -> &str {
-        &self.stage.namespace
+        &self.namespace
     }
 
     /// The controller of a world that no other test uses, to kill and start it.

@@ -92,7 +92,7 @@ fn way_8_a_deletion_goes_through_although_all_attempts_are_used_up() {
         .play();
 
     assert_jobs(&played, &[]);
-    assert!(played.world.object.is_none(), "{}", told(&played));
+    assert!(played.world.object().is_none(), "{}", told(&played));
 }
 
 /// Way 12. Without credentials a run whose request Azure had accepted neither ended nor said anything.

@@ -122,7 +122,7 @@ fn stop(process: usize) -> Line {
 }
 
 fn object(played: &Played) -> &Object {
-    let object = played.world.object.as_ref();
+    let object = played.world.object();
     object.unwrap_or_else(|| panic!("the object is gone\n{}", told(played)))
 }
 

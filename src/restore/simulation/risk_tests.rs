@@ -1,0 +1,111 @@
+//! Each residual risk that the design names, as a schedule in which it makes a second job: the model sees what it excuses.
+
+use jiff::SignedDuration;
+
+use super::super::facts::JobStatus;
+use super::super::record::{Control, Matching};
+use super::risks::Risk;
+use super::runner::{Kind, a_world, play, world_of};
+use super::script::Line::{Do, Until};
+use super::script::{Line, Moment};
+use super::weather::{Answer, Event, Weather, Word};
+use super::world::{MINUTE, Ms, SECOND, World};
+
+fn control() -> Control {
+    Control {
+        start_by: None,
+        retry_limit: 2,
+        run_timeout: SignedDuration::from_hours(24),
+        suspend: false,
+        cancel: false,
+    }
+}
+
+/// The answer to the first trigger is lost; its job is listed so much later and runs for an hour and a half.
+fn a_lost_answer(lag: Ms, lines: Vec<Line>, events: Vec<(Ms, Event)>) -> World {
+    let weather = Weather {
+        answers: vec![Answer::LosesAnswerAfterEffect],
+        lag: Some(lag),
+        jobs_end: Some((JobStatus::Completed, "", 90)),
+        events,
+        scripts: vec![lines],
+        ..Weather::calm()
+    };
+    a_world(weather, control(), fastrand::Rng::with_seed(7))
+}
+
+/// Nothing is wrong in this world but a second job, which is excused by this risk.
+fn makes_a_second_job(mut world: World, risk: Risk) {
+    world.trace = Some(Vec::new());
+    let played = play(world);
+    let trace = played.trace.join("\n");
+    assert_eq!(played.violations, [""; 0], "{trace}");
+    assert!(played.world.jobs.len() > 1, "{trace}");
+    let excused = &played.world.excused;
+    assert!(
+        excused
+            .iter()
+            .any(|(by, what)| *by == risk && what.contains("although")),
+        "{excused:?}\n{trace}"
+    );
+}
+
+#[test]
+fn a_job_that_is_listed_later_than_the_window() {
+    makes_a_second_job(a_lost_answer(30 * MINUTE, vec![], vec![]), Risk::ListedLate);
+}
+
+#[test]
+fn a_process_that_stands_still_between_its_last_check_and_the_send() {
+    let mut world = a_lost_answer(
+        SECOND,
+        vec![Until(Moment::Checked), Do(Event::Pause(0, 60 * MINUTE))],
+        vec![(0, Event::Pause(1, 2 * MINUTE))],
+    );
+    world.weather.answers.clear();
+    makes_a_second_job(world, Risk::LateSend);
+}
+
+#[test]
+fn a_finalizer_that_is_removed_by_force() {
+    let lines = vec![Until(Moment::Posted), Do(Event::ForceRemoval)];
+    let world = a_lost_answer(10 * MINUTE, lines, vec![(2 * MINUTE, Event::Apply)]);
+    makes_a_second_job(world, Risk::ForcedRemoval);
+}
+
+#[test]
+fn a_cluster_that_is_set_back_while_a_trigger_is_young() {
+    let lines = vec![Until(Moment::Posted), Do(Event::SetBack)];
+    makes_a_second_job(a_lost_answer(10 * MINUTE, lines, vec![]), Risk::SetBack);
+}
+
+#[test]
+fn an_activity_id_that_azure_leaves_out_without_anybody_knowing() {
+    let mut world = a_lost_answer(SECOND, vec![], vec![]);
+    world.weather.ids_filled = false;
+    makes_a_second_job(world, Risk::IdLeftOut);
+}
+
+#[test]
+fn a_retry_while_jobs_cannot_be_found_by_their_ids() {
+    let lines = vec![Until(Moment::Blocked), Do(Event::Says(Word::Retry))];
+    let mut world = a_lost_answer(SECOND, lines, vec![]);
+    world.weather.ids_filled = false;
+    world.learn_matching(Matching::Broken);
+    makes_a_second_job(world, Risk::DecidedWhileBroken);
+}
+
+#[test]
+fn two_clusters_that_use_one_scope() {
+    let weather = Weather {
+        jobs_end: Some((JobStatus::Completed, "", 10)),
+        ..Weather::calm()
+    };
+    let wishes = [(Kind::Disks, control()); 2];
+    let mut world = world_of(weather, &wishes, fastrand::Rng::with_seed(7));
+    world.runs[1].key = world.runs[0].key;
+    for run in 0..2 {
+        world.take_risk(run, Risk::SharedScope);
+    }
+    makes_a_second_job(world, Risk::SharedScope);
+}
