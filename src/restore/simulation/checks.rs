@@ -319,14 +319,17 @@ impl World {
                 record.attempts
             ));
         }
-        let now = self.clock(0);
-        let need = self.runs[run]
-            .read()
-            .and_then(|read| item_lock::need(&read, now));
-        let holds = self.lock.map(|(_, holder)| holder) == Some(run);
-        if holds && need == Some(Need::Release) {
+        if self.holds_for_nothing(run) {
             self.violated(format!("r{run} rests and still holds the lock"));
         }
+    }
+
+    /// Whether the run holds the lock and needs it no more.
+    pub fn holds_for_nothing(&self, run: usize) -> bool {
+        let now = self.clock(0);
+        let read = self.runs[run].read();
+        self.lock.is_some_and(|(_, holder)| holder == run)
+            && read.and_then(|read| item_lock::need(&read, now)) == Some(Need::Release)
     }
 }
 
@@ -334,4 +337,4 @@ impl World {
 pub const CALM: Ms = 240 * MINUTE;
 
 /// How long after the storm what rests is taken to rest for good.
-pub const SETTLED: Ms = 40 * MINUTE;
+pub const SETTLED: Ms = 20 * MINUTE;
