@@ -84,14 +84,17 @@ pub(super) fn start_by_passed(run: &Run, now: Now) -> bool {
         .is_some_and(|start_by| now.wall >= start_by)
 }
 
-/// Whether nothing forbids a trigger that the run would send now: nobody deleted, abandoned, cancelled or suspended it, and
-/// it is not too late.
+/// Whether the object itself forbids a trigger: somebody deleted, abandoned, cancelled or suspended it.
+pub(super) fn is_forbidden(run: &Run) -> bool {
+    run.deleting
+        || matches!(run.resolve, Some(Resolve::Abandon(_)))
+        || run.control.cancel
+        || run.control.suspend
+}
+
+/// Whether nothing forbids a trigger that the run would send now, and it is not too late.
 pub(super) fn may_trigger(run: &Run, now: Now) -> bool {
-    !run.deleting
-        && !matches!(run.resolve, Some(Resolve::Abandon(_)))
-        && !run.control.cancel
-        && !run.control.suspend
-        && !start_by_passed(run, now)
+    !is_forbidden(run) && !start_by_passed(run, now)
 }
 
 /// The exact annotation values by which a person resolves a blocked run.
