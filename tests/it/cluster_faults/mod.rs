@@ -3,6 +3,7 @@
 //! emulator's ledger has one job for a run, its status says so, and the claim has been let go.
 
 mod away;
+mod item_lock;
 mod namespaces;
 mod phases;
 mod processes;
