@@ -63,7 +63,7 @@ chaos: controlplane build ## Restore while everything goes wrong, then count job
 bench: controlplane build ## What restores cost: requests, writes, memory, for 1, 20 and 100 at once
 	$(CARGO) bench --locked --bench restores
 
-crash-matrix: controlplane build ## Kill the controller at every request that a restore makes, for every type
+crash-matrix: controlplane build ## Kill the controller at every request of every path of a restore, once and twice (CRASH_FLAGS=--list)
 	@target/debug/testbed crash-matrix $(CRASH_FLAGS)
 
 doc: cargo-is-there ## Build the documentation of the code; a broken link is an error

@@ -38,6 +38,32 @@ impl Attempt {
         let error = self.error.as_ref();
         error.is_some_and(|error| error.code == JOB_MATCHING_BROKEN)
     }
+
+    /// Notes that, if its outcome is open.
+    pub(super) fn note_open_while_broken(&mut self) {
+        match self.state {
+            AttemptState::Claimed
+            | AttemptState::Unknown
+            | AttemptState::JobSought
+            | AttemptState::Blocked => {
+                let message = self.error.take().map(|error| error.message);
+                self.error = Some(ErrorText {
+                    code: JOB_MATCHING_BROKEN.to_owned(),
+                    message: message.unwrap_or_default(),
+                });
+            }
+            AttemptState::Accepted
+            | AttemptState::NotStarted
+            | AttemptState::Conflict
+            | AttemptState::OperationFailed
+            | AttemptState::Running
+            | AttemptState::Adopted
+            | AttemptState::Ended
+            | AttemptState::JobFailed
+            | AttemptState::NotFound
+            | AttemptState::Abandoned => {}
+        }
+    }
 }
 
 /// Where an attempt stands.

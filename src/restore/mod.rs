@@ -5,6 +5,7 @@
 //! What they talk about: [`facts`] and [`jobs`] (Azure's words), [`record`], [`attempt`] and [`note`] (the object's words),
 //! [`ids`]; [`ports`] is what they need from the world. [`choose`], [`request`], [`retry`] and [`pace`] are their tables.
 
+mod adoption;
 pub mod attempt;
 pub mod choose;
 mod entries;

@@ -2,17 +2,17 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+pub use super::adoption::{adopted, adopted_as_told};
 use super::entries::*;
 use super::facts::{
-    ErrorText, JobSummary, Now, Operation, ProtectedItem, RefusalKind, Then, TriggerOutcome,
-    VaultError,
+    ErrorText, Now, Operation, ProtectedItem, RefusalKind, Then, TriggerOutcome, VaultError,
 };
 use super::ids::{ClaimId, JobId, RunKey};
 use super::pace;
 use super::questions::is_open;
 use super::record::{
-    AttemptState, ChosenPoint, Claim, End, Failure, ItemNames, JOB_MATCHING_BROKEN, Memory, Note,
-    NoteKind, Phase, Record,
+    AttemptState, ChosenPoint, Claim, End, Failure, ItemNames, Memory, Note, NoteKind, Phase,
+    Record,
 };
 
 impl Memory {
@@ -174,35 +174,6 @@ pub fn found_open_claim(record: &mut Record, key: RunKey, claim: Claim, now: Now
     }
 }
 
-/// A look saw this claim open while ids are not filled.
-pub fn open_while_broken(record: &mut Record, claim: Claim) {
-    let Some(own) = own_mut(record, claim) else {
-        return;
-    };
-    match own.state {
-        AttemptState::Claimed
-        | AttemptState::Unknown
-        | AttemptState::JobSought
-        | AttemptState::Blocked => {
-            let message = own.error.take().map(|error| error.message);
-            own.error = Some(ErrorText {
-                code: JOB_MATCHING_BROKEN.to_owned(),
-                message: message.unwrap_or_default(),
-            });
-        }
-        AttemptState::Accepted
-        | AttemptState::NotStarted
-        | AttemptState::Conflict
-        | AttemptState::OperationFailed
-        | AttemptState::Running
-        | AttemptState::Adopted
-        | AttemptState::Ended
-        | AttemptState::JobFailed
-        | AttemptState::NotFound
-        | AttemptState::Abandoned => {}
-    }
-}
-
 pub(super) fn looking(record: &mut Record, claim: Claim, what: &str) {
     record.phase = Phase::Triggering;
     record.note = Note {
@@ -210,66 +181,6 @@ pub(super) fn looking(record: &mut Record, claim: Claim, what: &str) {
         message: format!(
             "whether attempt {} started a restore is not known yet ({what}); looking for its job until the adoption window has passed",
             claim.attempt
-        ),
-    };
-}
-
-/// A look found the run's job.
-pub fn adopted(
-    record: &mut Record,
-    key: RunKey,
-    claim: Option<Claim>,
-    number: u8,
-    job: &JobSummary,
-    duplicate: bool,
-    now: Now,
-) {
-    if let Some(claim) = claim {
-        let own = attempt_under(record, key, claim, now.wall);
-        if number >= claim.attempt {
-            own.state = AttemptState::Running;
-            own.job = Some(job.id.clone());
-        } else if is_open(own.state) || own.state == AttemptState::Accepted {
-            own.state = AttemptState::NotFound;
-        }
-    }
-    let attempt = attempt_of(record, key, number);
-    attempt.state = AttemptState::Running;
-    attempt.job = Some(job.id.clone());
-    settle_others(record, number);
-    record.end = None;
-    record.completion_time = None;
-    record.trigger_time = record.trigger_time.or(job.started);
-    let (kind, message) = if duplicate {
-        (
-            NoteKind::DuplicateJobs,
-            format!(
-                "two jobs carry the request id of attempt {number}; following the oldest, {}, and triggering no further one",
-                job.id
-            ),
-        )
-    } else {
-        (
-            NoteKind::JobRunning,
-            format!("found job {} of attempt {number}", job.id),
-        )
-    };
-    record.note = Note { kind, message };
-    record.phase = phase_of(&job.status);
-}
-
-/// A person said which job it is.
-pub fn adopted_as_told(record: &mut Record, key: RunKey, claim: Claim, job: &JobSummary, now: Now) {
-    let own = attempt_under(record, key, claim, now.wall);
-    own.state = AttemptState::Adopted;
-    own.job = Some(job.id.clone());
-    record.phase = phase_of(&job.status);
-    record.trigger_time = record.trigger_time.or(job.started);
-    record.note = Note {
-        kind: NoteKind::JobRunning,
-        message: format!(
-            "following job {}, as the annotation vmrestore.azurebackup.dev/resolve says",
-            job.id
         ),
     };
 }

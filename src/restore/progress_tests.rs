@@ -178,6 +178,25 @@ fn a_job_settles_every_other_attempt() {
     assert_eq!(states, [S::Running, S::NotFound, S::Running]);
 }
 
+/// A crash between the second trigger and its record left the first attempt's operation beside the second one's job.
+#[test]
+fn operation_of_another_attempt_is_not_shown_with_a_job() {
+    let of_attempt = |number: u8, operation: &str| Attempt {
+        operation: Some(OperationId::new(operation)),
+        ..attempt(number, S::JobFailed)
+    };
+    let found = job(2, "j", J::InProgress, 0).job;
+    let mut record = claimed(vec![of_attempt(1, "op-1"), attempt(2, S::Claimed)]).record;
+    record.operation = Some(Operation::unread(OperationId::new("op-1")));
+    adopted(&mut record, key(), Some(claim(2)), 2, &found, false, at(5));
+    assert_eq!(record.operation, None);
+
+    let mut record = claimed(vec![of_attempt(1, "op-1"), of_attempt(2, "op-2")]).record;
+    record.operation = Some(Operation::unread(OperationId::new("op-2")));
+    adopted(&mut record, key(), Some(claim(2)), 2, &found, false, at(5));
+    assert!(record.operation.is_some(), "its own is");
+}
+
 #[test]
 fn a_lower_job_does_not_undo_what_the_claim_decided() {
     for (state, expected) in [

@@ -75,6 +75,15 @@ struct ReplayArguments {
 
 #[derive(clap::Args)]
 struct CrashMatrixArguments {
+    /// Only this path: happy, lost-answer, failed-job or deletion; may be given several times
+    #[arg(long = "path", value_name = "NAME", value_parser = crash::Path::parse)]
+    paths: Vec<crash::Path>,
+    /// Only second crashes: each while the controller recovers from a first one
+    #[arg(long, conflicts_with = "paths")]
+    twice: bool,
+    /// Only print the boundaries
+    #[arg(long)]
+    list: bool,
     /// Only crashes whose line contains this text, for example `TriggerRestore`
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
@@ -160,6 +169,7 @@ async fn replay(arguments: ReplayArguments) -> Result<ExitCode, testbed::Testbed
     Ok(exit_code(good))
 }
 
+/// Everything that exists, unless the arguments name a part of it.
 async fn crash_matrix(arguments: CrashMatrixArguments) -> Result<ExitCode, testbed::TestbedError> {
     let settings = CrashSettings {
         time_scale: arguments.time_scale,
@@ -167,19 +177,48 @@ async fn crash_matrix(arguments: CrashMatrixArguments) -> Result<ExitCode, testb
         only: arguments.only,
         ..CrashSettings::default()
     };
+    let show = |result: &crash::RunResult| eprintln!("{}", crash::line(result));
+    let mut matrices = Vec::new();
     let plane = testbed::ControlPlane::start().await?;
-    let mut good = true;
     for restore in RestoreType::ALL {
-        let matrix = crash::run_matrix(&plane, restore, &settings, |result| {
-            eprintln!("{}", crash::line(result));
-        })
-        .await?;
-        println!("{}", crash::lines(&matrix).join("\n"));
-        println!("{}", crash::summary(&matrix));
-        good &= matrix.is_good();
+        for path in crash::Path::ALL {
+            let is_named = arguments.paths.is_empty() || arguments.paths.contains(&path);
+            let is_happy = path == crash::Path::Happy;
+            if !is_named || arguments.twice && !is_happy {
+                continue;
+            }
+            let recording = crash::Recording::of(&plane, (restore, path), &settings).await?;
+            if arguments.list {
+                println!("{}, path {}:", restore.as_str(), path.as_str());
+                for boundary in recording.boundaries() {
+                    println!("  {boundary}");
+                }
+                continue;
+            }
+            if !arguments.twice {
+                let matrix = recording.crashed(Vec::new(), show).await;
+                print_matrix(&matrix);
+                matrices.push(matrix);
+            }
+            if is_happy && arguments.paths.is_empty() {
+                for standpoint in crash::Standpoint::ALL {
+                    let matrix = recording.crashed_twice(standpoint, show).await?;
+                    print_matrix(&matrix);
+                    matrices.push(matrix);
+                }
+            }
+        }
     }
     plane.stop().await;
-    Ok(exit_code(good))
+    for matrix in &matrices {
+        println!("{}", crash::summary(matrix));
+    }
+    Ok(exit_code(matrices.iter().all(crash::Matrix::is_good)))
+}
+
+fn print_matrix(matrix: &crash::Matrix) {
+    println!("{}", crash::lines(matrix).join("\n"));
+    println!("{}", crash::summary(matrix));
 }
 
 /// Ctrl-C ends the soak without a report; the supervisor then stops what runs.

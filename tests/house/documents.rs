@@ -93,6 +93,37 @@ fn prose(document: &str) -> Vec<&str> {
 }
 
 #[test]
+fn every_test_that_the_page_about_testing_names_exists() {
+    let code: Vec<String> = files("", &[".rs"]).iter().map(text).collect();
+    let page = text("docs/testing.md");
+    let names: Vec<&str> = page
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|word| is_test_name(word))
+        .collect();
+    assert!(names.len() > 20, "{names:?}");
+
+    let unknown: Vec<String> = names
+        .into_iter()
+        .filter(|name| {
+            !code
+                .iter()
+                .any(|code| code.contains(&format!("fn {name}(")))
+        })
+        .map(str::to_owned)
+        .collect();
+
+    expect_none(&unknown, "tests in docs/testing.md that do not exist:");
+}
+
+/// A whole sentence.
+fn is_test_name(word: &str) -> bool {
+    let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    word.chars().all(letters) && word.matches('_').count() >= 4
+}
+
+#[test]
 fn links_and_anchors_are_read_as_github_reads_them() {
     let document = "# One: *two* `three`\nSee [a](b.md#c) and `[x](y)`.\n```\n[no](no.md)\n```\n# One\n# One\n";
 

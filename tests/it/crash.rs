@@ -2,21 +2,20 @@
 
 use crate::support::control_plane;
 use std::io::Write as _;
-use testbed::crash::{RestoreType, Settings, lines, run_matrix, summary};
+use testbed::crash::{Path, Recording, RestoreType, Settings, Standpoint, lines, summary};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn restore_disks_is_one_job_whatever_request_the_controller_dies_at() {
     let plane = control_plane().await;
 
-    let matrix = run_matrix(
-        plane,
-        RestoreType::RestoreDisks,
-        &Settings::default(),
-        |_| {},
-    )
-    .await;
+    let settings = Settings::default();
+    let way = (RestoreType::RestoreDisks, Path::Happy);
 
-    let matrix = matrix.unwrap_or_else(|error| panic!("{}", testbed::chain(&error)));
+    let recording = Recording::of(plane, way, &settings).await;
+    let recording = recording.unwrap_or_else(|error| panic!("{}", testbed::chain(&error)));
+    let pairs = Standpoint::pairs(recording.boundaries()).unwrap();
+    let matrix = recording.crashed(pairs, |_| {}).await;
+
     // Not through `println!`, which a test that passes keeps to itself: the list is part of the result.
     let mut out = std::io::stdout();
     for line in lines(&matrix) {

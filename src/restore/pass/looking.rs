@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::super::adoption;
 use super::super::facts::{Listing, Now, VaultError};
 use super::super::item_lock::Turn;
 use super::super::look::{self, Decision, Look};
@@ -156,7 +157,7 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
                 }
                 progress::waits(&mut record, claim);
                 if let Some(claim) = claim.filter(|_| matching == Matching::Broken) {
-                    progress::open_while_broken(&mut record, claim);
+                    adoption::open_while_broken(&mut record, claim);
                 }
                 if run.deleting && claim.is_some() {
                     let until = pace::minute_after(now.wall, wait);
@@ -181,7 +182,7 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
                 tracing::warn!(matching = ?matching, "outcome cannot be known");
                 progress::blocked(&mut record, run.key, claim, message, now);
                 if let Some(claim) = claim.filter(|_| matching == Matching::Broken) {
-                    progress::open_while_broken(&mut record, claim);
+                    adoption::open_while_broken(&mut record, claim);
                 }
                 self.pause(now, vault.interval())
             }

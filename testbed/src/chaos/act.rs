@@ -1,8 +1,9 @@
 //! Carries out the events of a schedule. Each runs by itself, so that the next one is on time.
 
+use super::insisting::{insisting, signal};
 use super::kind;
 use super::schedule::{NAMESPACES, Schedule, What, Which};
-use super::stage::{CLAIM, Slot, Stage, VAULT_OBJECT, insisting, signal};
+use super::stage::{CLAIM, Slot, Stage, VAULT_OBJECT};
 use crate::{TestbedError, chain};
 use kube::api::{DeleteParams, Patch, PatchParams};
 use rustix::process::Signal;
@@ -17,7 +18,7 @@ const DELETED_WITHIN: Duration = Duration::from_secs(3600);
 
 /// Carries out one event and counts it; what cannot be done is noted.
 pub async fn carry_out(stage: &Stage, position: usize, what: &What) {
-    match perform(stage, what).await {
+    match perform(stage, position, what).await {
         Ok(name) => stage.tally.done(name),
         Err(error) => stage
             .tally
@@ -25,7 +26,11 @@ pub async fn carry_out(stage: &Stage, position: usize, what: &What) {
     }
 }
 
-async fn perform(stage: &Stage, what: &What) -> Result<&'static str, TestbedError> {
+async fn perform(
+    stage: &Stage,
+    position: usize,
+    what: &What,
+) -> Result<&'static str, TestbedError> {
     match what {
         What::Create(run) => stage.create(*run).await.map(|()| "created"),
         What::Faults(rules) => {
@@ -53,7 +58,7 @@ async fn perform(stage: &Stage, what: &What) -> Result<&'static str, TestbedErro
         What::WrongSecret { namespace, lasts } => {
             write_secret(stage, *namespace, "wrong").await?;
             tokio::time::sleep(*lasts).await;
-            write_secret(stage, *namespace, kind::SECRET).await?;
+            write_secret(stage, *namespace, &stage.secret()).await?;
             Ok("wrong secret")
         }
         What::VaultGone { namespace, lasts } => {
@@ -63,13 +68,33 @@ async fn perform(stage: &Stage, what: &What) -> Result<&'static str, TestbedErro
             Ok("vault object gone")
         }
         What::NoRole { lasts } => {
-            let role = |role| json!({"principals": [kind::principal(role)]});
-            stage.emulator.patch_scenario(&role("none")).await?;
+            stage
+                .change_identity(|identity| identity.role = "none")
+                .await?;
             tokio::time::sleep(*lasts).await;
-            stage.emulator.patch_scenario(&role("owner")).await?;
+            stage
+                .change_identity(|identity| identity.role = "owner")
+                .await?;
             Ok("role missing")
         }
         What::RevokeTokens => stage.revoke_tokens().await.map(|()| "tokens revoked"),
+        What::RotateSecret { follows } => rotate(stage, position, follows).await,
+        What::IdsNotFilled { shows, lasts } => {
+            stage.show_ids(shows).await?;
+            tokio::time::sleep(*lasts).await;
+            stage.show_ids("requestId").await?;
+            Ok("ids not filled")
+        }
+        What::Relabel { namespace } => relabel(stage, position, *namespace).await,
+        What::CutConnections { to_azure } => {
+            let wire = if *to_azure {
+                &stage.azure
+            } else {
+                &stage.kubernetes
+            };
+            wire.cut();
+            Ok("connections cut")
+        }
         What::EraseStatus { run, by_replace } => {
             if *by_replace {
                 stage.write_status(*run, &json!({})).await?;
@@ -181,6 +206,43 @@ async fn second(stage: &Stage, stays: Duration) -> Result<(), TestbedError> {
     Ok(())
 }
 
+/// Another client secret in Azure, named after the event, and later in each namespace.
+async fn rotate(
+    stage: &Stage,
+    position: usize,
+    follows: &[Duration],
+) -> Result<&'static str, TestbedError> {
+    let secret = format!("{}-{position}", kind::SECRET);
+    stage
+        .change_identity(|identity| identity.secret.clone_from(&secret))
+        .await?;
+    stage.revoke_tokens().await?;
+    let followed = follows.iter().enumerate().map(async |(namespace, pause)| {
+        tokio::time::sleep(*pause).await;
+        write_secret(stage, namespace, &stage.secret()).await
+    });
+    futures::future::try_join_all(followed).await?;
+    Ok("secrets rotated")
+}
+
+/// As `kubectl label vmrestores --all` does, but all at once.
+async fn relabel(
+    stage: &Stage,
+    position: usize,
+    namespace: usize,
+) -> Result<&'static str, TestbedError> {
+    let label = json!({"metadata": {"labels": {"example.com/edit": position.to_string()}}});
+    let objects = stage.objects().await?;
+    let runs = objects.iter().filter_map(super::audit::outcome);
+    let runs = runs.filter(|outcome| stage.run(outcome.run).namespace == namespace);
+    let labelled = runs.map(|outcome| {
+        let label = &label;
+        async move { stage.patch(outcome.run, label).await }
+    });
+    futures::future::try_join_all(labelled).await?;
+    Ok("namespaces relabelled")
+}
+
 /// Writes the client secret of a namespace's vault object.
 pub async fn write_secret(
     stage: &Stage,
@@ -286,11 +348,13 @@ pub async fn make_calm(stage: &Stage) -> Result<(), TestbedError> {
     tokio::time::sleep(Duration::from_secs(1)).await;
     signal(stage.plane.pid(), Signal::CONT);
     stage.emulator.clear_faults().await?;
-    let role = json!({"principals": [kind::principal("owner")]});
-    stage.emulator.patch_scenario(&role).await?;
+    stage
+        .change_identity(|identity| identity.role = "owner")
+        .await?;
+    stage.show_ids("requestId").await?;
     for namespace in 0..NAMESPACES.len() {
         stage.apply_vault(namespace).await?;
-        write_secret(stage, namespace, kind::SECRET).await?;
+        write_secret(stage, namespace, &stage.secret()).await?;
     }
     for which in [Which::First, Which::Second] {
         let mut slot = stage.slot(which).lock().await;

@@ -16,6 +16,8 @@ pub struct Accepted {
     pub job: Option<String>,
     /// Azure's word for the job, or for an operation without one `OperationFailed`.
     pub status: String,
+    /// Whether the job does not carry the id that was sent.
+    pub unfilled: bool,
     /// When it had failed, if it did: only after that another attempt may be accepted.
     pub failed_at: Option<Timestamp>,
 }
@@ -35,6 +37,18 @@ pub struct Outcome {
     pub followed: Option<String>,
 }
 
+impl Outcome {
+    /// Whether status names the job of a restore.
+    fn knows(&self, restore: &Accepted) -> bool {
+        let same = |job: &String| {
+            self.jobs
+                .iter()
+                .any(|known| known.eq_ignore_ascii_case(job))
+        };
+        restore.job.as_ref().is_some_and(same)
+    }
+}
+
 /// A broken promise.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Offence {
@@ -49,6 +63,9 @@ pub struct Verdict {
     pub lost: Vec<Offence>,
     pub dishonest: Vec<Offence>,
     pub stuck: Vec<Offence>,
+    /// Offences about jobs that do not carry the id that was sent, with their class: nobody can know whose they are. That
+    /// Azure stops filling ids without a notice is a risk that the protocol names; what it led to is told all the same.
+    pub excused: Vec<(&'static str, Offence)>,
     /// Accepted requests that belong to no run.
     pub foreign: usize,
     pub phases: BTreeMap<String, usize>,
@@ -58,6 +75,21 @@ pub struct Verdict {
 impl Verdict {
     pub fn is_good(&self) -> bool {
         self.foreign == 0 && self.offences().next().is_none()
+    }
+
+    /// Counts an offence, or excuses it as one about a job without its id.
+    fn note(&mut self, class: &'static str, offence: Offence, unfilled: bool) {
+        if unfilled {
+            self.excused.push((class, offence));
+            return;
+        }
+        match class {
+            "DUPLICATE" => &mut self.duplicates,
+            "LOST" => &mut self.lost,
+            "DISHONEST" => &mut self.dishonest,
+            _ => &mut self.stuck,
+        }
+        .push(offence);
     }
 
     /// All offences, each with its class.
@@ -116,6 +148,7 @@ pub fn accepted(ledger: &Value, jobs: &Value, runs: usize) -> (Vec<Accepted>, us
                 "OperationFailed"
             }
             .to_owned(),
+            unfilled: id.is_some() && job["activityId"] != job["clientRequestId"],
             failed_at: match id {
                 // An operation without a job has failed when it is over, a moment after it was accepted.
                 None => Some(at),
@@ -169,8 +202,13 @@ pub fn waits_for_a_person(outcome: &Outcome) -> bool {
         && [TRIGGER_OUTCOME_UNKNOWN, "StatusUnreadable"].contains(&outcome.reason.as_str())
 }
 
-/// The comparison.
-pub fn verdict(accepted: &[Accepted], foreign: usize, outcomes: &[Outcome]) -> Verdict {
+/// The comparison. `was_deleted` says whether the object of a run was deleted while the soak ran.
+pub fn verdict(
+    accepted: &[Accepted],
+    foreign: usize,
+    outcomes: &[Outcome],
+    was_deleted: impl Fn(usize) -> bool,
+) -> Verdict {
     let mut verdict = Verdict {
         foreign,
         ..Verdict::default()
@@ -180,7 +218,11 @@ pub fn verdict(accepted: &[Accepted], foreign: usize, outcomes: &[Outcome]) -> V
         by_run.entry(restore.run).or_default().push(restore);
     }
     for restores in by_run.values() {
-        verdict.duplicates.extend(duplicates(restores));
+        for (offence, same_id, unfilled) in duplicates(restores) {
+            // Only a new object begins at the first id again.
+            let unfilled = unfilled && (!same_id || was_deleted(offence.run));
+            verdict.note("DUPLICATE", offence, unfilled);
+        }
     }
     for outcome in outcomes {
         *verdict.phases.entry(outcome.phase.clone()).or_default() += 1;
@@ -188,14 +230,23 @@ pub fn verdict(accepted: &[Accepted], foreign: usize, outcomes: &[Outcome]) -> V
         if waits_for_a_person(outcome) {
             *verdict.blocked.entry(outcome.reason.clone()).or_default() += 1;
         }
-        verdict.lost.extend(lost(outcome, restores));
-        verdict.dishonest.extend(dishonest(outcome, restores));
-        verdict.stuck.extend(stuck(outcome));
+        for (offence, unfilled) in lost(outcome, restores) {
+            verdict.note("LOST", offence, unfilled);
+        }
+        if let Some(offence) = dishonest(outcome, restores) {
+            let unknown = |restore: &&&Accepted| restore.unfilled && !outcome.knows(restore);
+            let unfilled = restores.iter().any(|restore| unknown(&restore));
+            verdict.note("DISHONEST", offence, unfilled);
+        }
+        if let Some(offence) = stuck(outcome) {
+            verdict.note("STUCK", offence, false);
+        }
     }
     verdict
 }
 
-fn duplicates(restores: &[&Accepted]) -> Vec<Offence> {
+/// Each with whether both have one id, and whether the earlier job does not carry its id.
+fn duplicates(restores: &[&Accepted]) -> Vec<(Offence, bool, bool)> {
     let mut found = Vec::new();
     for (place, later) in restores.iter().enumerate() {
         for earlier in &restores[..place] {
@@ -203,14 +254,21 @@ fn duplicates(restores: &[&Accepted]) -> Vec<Offence> {
             let over = earlier.failed_at.is_some_and(|failed| failed <= later.at);
             // An operation that failed without a job did not start: its attempt may be sent once more.
             if !over || same && earlier.job.is_some() {
-                found.push(Offence {
+                let offence = Offence {
                     run: later.run,
                     text: format!(
                         "{} ({}, {}) was accepted at {} although {} ({}, {}) was accepted at {} and had not failed",
-                        name(later), later.request_id, later.status, later.at,
-                        name(earlier), earlier.request_id, earlier.status, earlier.at,
+                        name(later),
+                        later.request_id,
+                        later.status,
+                        later.at,
+                        name(earlier),
+                        earlier.request_id,
+                        earlier.status,
+                        earlier.at,
                     ),
-                });
+                };
+                found.push((offence, same, earlier.unfilled));
             }
         }
     }
@@ -219,31 +277,26 @@ fn duplicates(restores: &[&Accepted]) -> Vec<Offence> {
 
 /// Jobs that the object does not know. A failed one that a later known attempt has replaced is not missed: a status that was
 /// erased is built again from the newest job.
-fn lost(outcome: &Outcome, restores: &[&Accepted]) -> Vec<Offence> {
-    let knows = |job: &str| {
-        outcome
-            .jobs
-            .iter()
-            .any(|known| known.eq_ignore_ascii_case(job))
-    };
-    let newest_known = restores
-        .iter()
-        .rposition(|restore| restore.job.as_deref().is_some_and(knows));
+fn lost(outcome: &Outcome, restores: &[&Accepted]) -> Vec<(Offence, bool)> {
+    let newest_known = restores.iter().rposition(|restore| outcome.knows(restore));
     let missing = restores.iter().enumerate().filter(|(place, restore)| {
         let replaced =
             restore.status == "Failed" && newest_known.is_some_and(|known| known > *place);
-        restore.job.as_deref().is_some_and(|job| !knows(job)) && !replaced
+        restore.job.is_some() && !outcome.knows(restore) && !replaced
     });
     missing
-        .map(|(_, restore)| Offence {
-            run: outcome.run,
-            text: format!(
-                "{} ({}) was accepted at {} and status does not know it: {}",
-                name(restore),
-                restore.status,
-                restore.at,
-                in_words(outcome)
-            ),
+        .map(|(_, restore)| {
+            let offence = Offence {
+                run: outcome.run,
+                text: format!(
+                    "{} ({}) was accepted at {} and status does not know it: {}",
+                    name(restore),
+                    restore.status,
+                    restore.at,
+                    in_words(outcome)
+                ),
+            };
+            (offence, restore.unfilled)
         })
         .collect()
 }
@@ -353,6 +406,7 @@ mod tests {
             at: minute(accepted),
             job: Some(format!("job-{accepted}")),
             status: status.to_owned(),
+            unfilled: false,
             failed_at: failed.map(minute),
         }
     }
@@ -373,7 +427,7 @@ mod tests {
     }
 
     fn classes(accepted: &[Accepted], outcome: Outcome) -> Vec<&'static str> {
-        let verdict = verdict(accepted, 0, &[outcome]);
+        let verdict = verdict(accepted, 0, &[outcome], |_| false);
         verdict.offences().map(|(class, _)| class).collect()
     }
 
@@ -428,6 +482,33 @@ mod tests {
             classes(&accepted, says("Failed", &[])),
             ["LOST", "DISHONEST"]
         );
+    }
+
+    #[test]
+    fn what_a_job_without_its_id_leads_to_is_excused_and_told() {
+        let mut unfilled = restore("a", 1, "Completed", None);
+        unfilled.unfilled = true;
+        let accepted = [unfilled, restore("b", 4, "Completed", None)];
+
+        let verdict = verdict(&accepted, 0, &[says("Succeeded", &["job-4"])], |_| false);
+
+        assert!(verdict.is_good());
+        let excused: Vec<&str> = verdict.excused.iter().map(|(class, _)| *class).collect();
+        assert_eq!(excused, ["DUPLICATE", "LOST"]);
+    }
+
+    #[test]
+    fn one_id_for_two_jobs_is_excused_only_if_the_object_is_another() {
+        let mut first = restore("a", 1, "Completed", None);
+        first.unfilled = true;
+        let accepted = [first, restore("a", 4, "Completed", None)];
+
+        assert_eq!(
+            classes(&accepted, says("Succeeded", &["job-1", "job-4"])),
+            ["DUPLICATE"]
+        );
+        let again = says("Succeeded", &["job-1", "job-4"]);
+        assert!(verdict(&accepted, 0, &[again], |_| true).is_good());
     }
 
     #[test]

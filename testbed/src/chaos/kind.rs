@@ -164,7 +164,7 @@ pub fn scenario(schedule: &Schedule) -> Value {
         .collect();
     json!({
         "tenants": [{"id": TENANT, "name": "contoso"}],
-        "principals": [principal("owner")],
+        "principals": [principal("owner", SECRET)],
         "storageAccounts": [storage_account_id()],
         "resourceGroups": groups,
         "vaults": vaults,
@@ -172,9 +172,9 @@ pub fn scenario(schedule: &Schedule) -> Value {
     })
 }
 
-/// The one principal, with this role.
-pub fn principal(role: &str) -> Value {
-    json!({"name": "soak", "clientId": CLIENT, "clientSecret": SECRET, "roles": [role]})
+/// The one principal, with this role and secret.
+pub fn principal(role: &str, secret: &str) -> Value {
+    json!({"name": "soak", "clientId": CLIENT, "clientSecret": secret, "roles": [role]})
 }
 
 #[cfg(test)]

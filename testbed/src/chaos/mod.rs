@@ -9,16 +9,19 @@
 mod act;
 mod audit;
 mod calm;
+mod identity;
+mod insisting;
 mod kind;
 mod report;
 mod schedule;
 mod stage;
 mod tally;
 mod weather;
+mod wire;
 
 use crate::TestbedError;
 use report::Report;
-use schedule::{Schedule, Which};
+use schedule::{Schedule, What, Which};
 use stage::Stage;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -153,6 +156,7 @@ async fn watch_runs(stage: Rc<Stage>, start: Instant) {
             continue;
         };
         keep_snapshots(&stage, &objects);
+        stage.note_matching().await;
         if start.elapsed() < next_line {
             continue;
         }
@@ -224,7 +228,12 @@ async fn judge(
     )?;
     let (accepted, foreign) = audit::accepted(&ledger, &jobs, stage.schedule.runs.len());
     let outcomes: Vec<_> = objects.iter().filter_map(audit::outcome).collect();
-    let verdict = audit::verdict(&accepted, foreign, &outcomes);
+    let events = &stage.schedule.events;
+    let was_deleted = |run| {
+        let of_run = |event: &schedule::Event| matches!(event.what, What::Delete { run: other, .. } if other == run);
+        events.iter().any(of_run)
+    };
+    let verdict = audit::verdict(&accepted, foreign, &outcomes, was_deleted);
     let mut panics = Vec::new();
     for which in [Which::First, Which::Second] {
         if let Some(controller) = &stage.slot(which).lock().await.controller {

@@ -59,6 +59,7 @@ impl Report<'_> {
         println!("  dishonest            {}", verdict.dishonest.len());
         println!("  stuck                {}", verdict.stuck.len());
         println!("  of nobody            {}", verdict.foreign);
+        self.print_excused();
         println!(
             "  blocked with reason  {}: {}",
             verdict.blocked.values().sum::<usize>(),
@@ -112,6 +113,48 @@ impl Report<'_> {
                 "Promises were BROKEN: see above."
             }
         );
+    }
+
+    /// What would be an offence, had Azure filled the ids of the jobs that it is about.
+    fn print_excused(&self) {
+        let unfilled = self
+            .accepted
+            .iter()
+            .filter(|restore| restore.unfilled)
+            .count();
+        println!(
+            "  ids not filled       {unfilled} jobs; excused because of them {}",
+            self.verdict.excused.len()
+        );
+        for (class, offence) in &self.verdict.excused {
+            println!(
+                "    excused {class} {}: {}; {}",
+                full_name(self.stage, offence.run),
+                offence.text,
+                self.matching_of(offence.run)
+            );
+        }
+    }
+
+    /// What the vault of a run said from its first restore to its last one.
+    fn matching_of(&self, run: usize) -> String {
+        let own = || self.accepted.iter().filter(|restore| restore.run == run);
+        let (Some(first), Some(last)) = (own().next(), own().next_back()) else {
+            return "nothing was accepted".to_owned();
+        };
+        let namespace = self.stage.run(run).namespace;
+        let seen = self.stage.matching.lock();
+        let seen = seen.unwrap_or_else(std::sync::PoisonError::into_inner);
+        let between: Vec<bool> = seen
+            .iter()
+            .filter(|(at, of, _)| *of == namespace && (first.at..=last.at).contains(at))
+            .map(|(_, _, broken)| *broken)
+            .collect();
+        let broken = between.iter().filter(|broken| **broken).count();
+        format!(
+            "jobMatching was Broken at {broken} of {} looks between its restores",
+            between.len()
+        )
     }
 
     /// Each offence with what happened to its run, by the positions of the schedule.

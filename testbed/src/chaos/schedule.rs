@@ -22,6 +22,8 @@ pub const LONGEST_FREEZE: Duration = Duration::from_millis(3500);
 #[derive(Clone, Debug, PartialEq)]
 pub struct Schedule {
     pub runs: Vec<PlannedRun>,
+    /// By how many seconds of scaled time the wall clock of the second controller is wrong.
+    pub skew_seconds: i64,
     /// In the order of their times; the place in this list is the position that the report names.
     pub events: Vec<Event>,
 }
@@ -92,6 +94,23 @@ pub enum What {
         lasts: Duration,
     },
     RevokeTokens,
+    /// The client secret changes in Azure, and its tokens end. The Secret of each namespace follows so much later.
+    RotateSecret {
+        follows: [Duration; NAMESPACES.len()],
+    },
+    /// Jobs of restores that are accepted meanwhile do not carry the id that was sent.
+    IdsNotFilled {
+        shows: &'static str,
+        lasts: Duration,
+    },
+    /// Every object of a namespace gets another label at once.
+    Relabel {
+        namespace: usize,
+    },
+    /// Every connection of the controllers to the API server, or to Azure, ends at once.
+    CutConnections {
+        to_azure: bool,
+    },
     EraseStatus {
         run: usize,
         by_replace: bool,
@@ -138,7 +157,20 @@ impl Schedule {
                 at,
                 what: What::Create(number),
             });
+            // Another run for the same VM at the same moment.
+            if rng.f64() < 0.1 {
+                let twin = PlannedRun {
+                    retry_limit: rng.u8(0..5),
+                    ..runs[number].clone()
+                };
+                runs.push(twin);
+                events.push(Event {
+                    at,
+                    what: What::Create(number + 1),
+                });
+            }
         }
+        let skew_seconds = rng.i64(-20 * 60..=20 * 60);
         let births: Vec<Duration> = events.iter().map(|event| event.at).collect();
         for (every, make) in RHYTHMS {
             for at in times(&mut rng, length, *every) {
@@ -151,7 +183,11 @@ impl Schedule {
             }
         }
         events.sort_by_key(|event| event.at);
-        Self { runs, events }
+        Self {
+            runs,
+            skew_seconds,
+            events,
+        }
     }
 
     /// The name of a run's object, which its target resource group bears too.
@@ -190,6 +226,22 @@ const RHYTHMS: &[(f64, Make)] = &[
         lasts: milliseconds(rng, 1000, 8000),
     }),
     (41.0, |_, _| What::RevokeTokens),
+    (170.0, |rng, _| What::PauseApiServer {
+        pause: milliseconds(rng, 8000, 20_000),
+    }),
+    (100.0, |rng, _| What::RotateSecret {
+        follows: std::array::from_fn(|_| milliseconds(rng, 0, 18_000)),
+    }),
+    (75.0, |rng, _| What::IdsNotFilled {
+        shows: if rng.bool() { "missing" } else { "another" },
+        lasts: milliseconds(rng, 3000, 15_000),
+    }),
+    (28.0, |rng, _| What::Relabel {
+        namespace: rng.usize(..NAMESPACES.len()),
+    }),
+    (21.0, |rng, _| What::CutConnections {
+        to_azure: rng.bool(),
+    }),
     (13.0, |rng, run| What::EraseStatus {
         run,
         by_replace: rng.bool(),
@@ -289,6 +341,10 @@ impl What {
             | Self::WrongSecret { .. }
             | Self::VaultGone { .. }
             | Self::NoRole { .. }
+            | Self::RotateSecret { .. }
+            | Self::IdsNotFilled { .. }
+            | Self::Relabel { .. }
+            | Self::CutConnections { .. }
             | Self::RevokeTokens => None,
         }
     }
@@ -347,7 +403,8 @@ mod tests {
         seen.dedup();
         let distinct: std::collections::HashSet<_> = seen.into_iter().collect();
 
-        assert_eq!(distinct.len(), RHYTHMS.len() + 1);
+        // Two rhythms stop the API server.
+        assert_eq!(distinct.len(), RHYTHMS.len());
     }
 
     #[test]

@@ -1,8 +1,12 @@
 //! The processes of a soak, its scaled clock, and short ways to its objects.
 
+use super::identity::Identity;
+use super::insisting::{ANSWER_WITHIN, insisting, tolerating};
 use super::kind::{self, SUBSCRIPTION, TENANT, VAULT_GROUP};
 use super::schedule::{NAMESPACES, PlannedRun, Schedule, Which};
 use super::tally::Tally;
+use super::wire::{Wire, kubeconfig_over};
+use crate::controller::authority_of;
 use crate::{
     ControlPlane, Controller, ControllerOptions, Emulator, EmulatorOptions, Scenario, Supervisor,
     TestbedError, VaultYaml, vault_yaml,
@@ -10,19 +14,15 @@ use crate::{
 use jiff::{SignedDuration, Timestamp};
 use kube::api::{Api, ApiResource, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::core::GroupVersionKind;
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Mutex as Lock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::Mutex;
 
 pub const VAULT_OBJECT: &str = "vault";
 pub const RESOLVE: &str = "vmrestore.azurebackup.dev/resolve";
 pub const CLAIM: &str = "vmrestore.azurebackup.dev/claim";
-
-/// Longest wait for one answer of the API server, which may be stopped.
-const ANSWER_WITHIN: Duration = Duration::from_secs(4);
 
 /// A controller that may be down on purpose.
 pub struct Slot {
@@ -41,6 +41,13 @@ pub struct Stage {
     pub tally: Tally,
     /// An early status of each run, for setting it back.
     pub snapshots: Lock<BTreeMap<usize, Value>>,
+    /// Whether the `jobMatching` of each namespace's vault was seen to be `Broken`, with the scaled time.
+    pub matching: Lock<Vec<(Timestamp, usize, bool)>>,
+    /// What the controllers reach the API server over.
+    pub kubernetes: Wire,
+    /// What they reach Azure over.
+    pub azure: Wire,
+    pub identity: Lock<Identity>,
     client: kube::Client,
     options: ControllerOptions,
     origin: Timestamp,
@@ -61,7 +68,12 @@ impl Stage {
             ControlPlane::start_under(supervisor.clone()),
             Emulator::start_under(&supervisor, options)
         )?;
+        plane.install().await?;
+        let kubernetes = Wire::to(authority_of(plane.url())).await?;
+        let azure = Wire::to(authority_of(&emulator.ready().https)).await?;
         let options = ControllerOptions {
+            kubeconfig: Some(kubeconfig_over(&kubernetes, &plane).await?),
+            allow_azure_hosts: vec![authority_of(&azure.https())],
             time_scale: Some(time_scale),
             time_origin: Some(origin),
             env: [(
@@ -89,6 +101,13 @@ impl Stage {
             schedule,
             tally: Tally::default(),
             snapshots: Lock::default(),
+            matching: Lock::default(),
+            kubernetes,
+            azure,
+            identity: Lock::new(Identity {
+                role: "owner",
+                secret: kind::SECRET.to_owned(),
+            }),
             options,
             origin,
             time_scale,
@@ -133,18 +152,18 @@ impl Stage {
     }
 
     fn vault_yaml(&self, namespace: usize) -> String {
-        let ready = self.emulator.ready();
+        let azure = self.azure.https();
         vault_yaml(&VaultYaml {
             namespace: NAMESPACES[namespace],
             name: VAULT_OBJECT,
             subscription_id: SUBSCRIPTION,
             resource_group: VAULT_GROUP,
             vault: kind::vault_of(namespace),
-            resource_manager: &ready.https,
-            authority: &ready.https,
+            resource_manager: &azure,
+            authority: &azure,
             tenant_id: TENANT,
             client_id: kind::CLIENT,
-            client_secret: kind::SECRET,
+            client_secret: &self.secret(),
         })
     }
 
@@ -155,9 +174,16 @@ impl Stage {
         }
     }
 
-    /// Another controller with the settings of the first.
+    /// Another controller with the settings of the first, but for its wall clock, which is wrong.
     pub async fn another_controller(&self) -> Result<Controller, TestbedError> {
-        Controller::start(&self.plane, self.options.clone()).await
+        // A clock that began to run faster so much earlier is ahead by so much times the scale, less itself.
+        let faster = i64::from(self.time_scale.saturating_sub(1).max(1));
+        let earlier = SignedDuration::from_millis(self.schedule.skew_seconds * 1000 / faster);
+        let options = ControllerOptions {
+            time_origin: Some(self.origin.saturating_sub(earlier).unwrap_or(self.origin)),
+            ..self.options.clone()
+        };
+        Controller::start(&self.plane, options).await
     }
 
     /// The scaled time, which emulator and controllers agree about.
@@ -293,6 +319,27 @@ impl Stage {
         Ok(found.and_then(|object| serde_json::to_value(object).ok()))
     }
 
+    /// Notes whether the vault object of each namespace says that ids are not filled.
+    pub async fn note_matching(&self) {
+        let kind = GroupVersionKind::gvk("azurebackup.dev", "v1alpha1", "RecoveryServicesVault");
+        let resource = ApiResource::from_gvk_with_plural(&kind, "recoveryservicesvaults");
+        for (namespace, name) in NAMESPACES.into_iter().enumerate() {
+            let vaults: Api<DynamicObject> =
+                Api::namespaced_with(self.client.clone(), name, &resource);
+            // One that cannot be read now is read next time.
+            if let Ok(Ok(Some(vault))) =
+                tokio::time::timeout(ANSWER_WITHIN, vaults.get_opt(VAULT_OBJECT)).await
+            {
+                let broken = vault.data["status"]["jobMatching"]["primary"] == "Broken";
+                let mut seen = self
+                    .matching
+                    .lock()
+                    .unwrap_or_else(std::sync::PoisonError::into_inner);
+                seen.push((self.now(), namespace, broken));
+            }
+        }
+    }
+
     /// All objects of the soak.
     pub async fn objects(&self) -> Result<Vec<Value>, TestbedError> {
         let mut all = Vec::new();
@@ -308,46 +355,5 @@ impl Stage {
             );
         }
         Ok(all)
-    }
-}
-
-/// Sends a signal to a process of the soak; one that has ended meanwhile gets none.
-pub fn signal(pid: u32, signal: Signal) {
-    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
-    if let Some(pid) = pid {
-        let _ = kill_process(pid, signal);
-    }
-}
-
-/// Repeats a call until the API server answers it: it may be stopped, and what it says may be a conflict.
-pub async fn insisting<T>(
-    what: &str,
-    call: impl AsyncFn() -> kube::Result<T>,
-) -> Result<T, TestbedError> {
-    let give_up = Instant::now() + Duration::from_secs(40);
-    loop {
-        let failed = match tokio::time::timeout(ANSWER_WITHIN, call()).await {
-            Ok(Ok(value)) => return Ok(value),
-            Ok(Err(error)) => Some(error),
-            Err(_) => None,
-        };
-        if Instant::now() > give_up {
-            return Err(match failed {
-                Some(error) => TestbedError::kubernetes(what)(error),
-                None => TestbedError::TimedOut {
-                    what: what.to_owned(),
-                    seconds: 40,
-                    log: String::new(),
-                },
-            });
-        }
-        tokio::time::sleep(Duration::from_millis(150)).await;
-    }
-}
-
-fn tolerating(result: kube::Result<()>, code: u16) -> kube::Result<()> {
-    match result {
-        Err(kube::Error::Api(status)) if status.code == code => Ok(()),
-        other => other,
     }
 }

@@ -60,17 +60,42 @@ impl std::fmt::Display for Crash {
     }
 }
 
-/// The boundaries of the emulator's request log, in order.
-pub(crate) fn of_azure(log: &Value) -> Vec<Boundary> {
+/// Which one of this method and route a request is, after these.
+fn ordinal<'a>(method: &str, route: &str, earlier: impl IntoIterator<Item = &'a Exchange>) -> u32 {
+    let same = |other: &&Exchange| other.method == method && other.route == route;
+    let before = earlier.into_iter().filter(same).count();
+    u32::try_from(before).map_or(u32::MAX, |before| before + 1)
+}
+
+/// The requests that came after these, counted anew.
+pub(super) fn since(earlier: &[Exchange], all: Vec<Exchange>) -> Vec<Exchange> {
+    let mut later: Vec<Exchange> = Vec::new();
+    for exchange in all.into_iter().skip(earlier.len()) {
+        let ordinal = ordinal(&exchange.method, &exchange.route, &later);
+        later.push(Exchange {
+            ordinal,
+            ..exchange
+        });
+    }
+    later
+}
+
+/// A request that is counted from after these, as it is counted from the start.
+pub(super) fn after(earlier: &[Exchange], exchange: &Exchange) -> Exchange {
+    let first = ordinal(&exchange.method, &exchange.route, earlier);
+    Exchange {
+        ordinal: first + exchange.ordinal - 1,
+        ..exchange.clone()
+    }
+}
+
+/// The boundaries of the emulator's request log, in order, without its first lines.
+pub(super) fn of_azure(log: &Value, skip: usize) -> Vec<Boundary> {
     let mut seen: Vec<Boundary> = Vec::new();
-    for line in log["requests"].as_array().into_iter().flatten() {
+    for line in log["requests"].as_array().into_iter().flatten().skip(skip) {
         let text = |field: &str| line[field].as_str().unwrap_or_default().to_owned();
         let (method, route) = (text("method"), text("operation"));
-        let before = seen
-            .iter()
-            .filter(|other| other.exchange.method == method && other.exchange.route == route)
-            .count();
-        let ordinal = u32::try_from(before).map_or(u32::MAX, |before| before + 1);
+        let ordinal = ordinal(&method, &route, seen.iter().map(|other| &other.exchange));
         seen.push(Boundary {
             side: Side::Azure,
             exchange: Exchange {
@@ -83,14 +108,17 @@ pub(crate) fn of_azure(log: &Value) -> Vec<Boundary> {
     seen
 }
 
-/// The boundaries that every recording has, in the order of the first.
-pub(crate) fn of_all(recordings: &[Vec<Boundary>]) -> Vec<Boundary> {
+/// The boundaries that every recording has, in the order of the first, and how many more requests the longest one has.
+pub(super) fn of_all(recordings: &[Vec<Boundary>]) -> (Vec<Boundary>, usize) {
     let Some((first, others)) = recordings.split_first() else {
-        return Vec::new();
+        return (Vec::new(), 0);
     };
     let everywhere =
         |boundary: &&Boundary| others.iter().all(|recording| recording.contains(boundary));
-    first.iter().filter(everywhere).cloned().collect()
+    let common: Vec<Boundary> = first.iter().filter(everywhere).cloned().collect();
+    let most = recordings.iter().map(Vec::len).max().unwrap_or_default();
+    let left_out = most - common.len();
+    (common, left_out)
 }
 
 #[cfg(test)]
@@ -106,7 +134,7 @@ mod tests {
             {"method": "GET", "operation": "ListJobs"},
         ]});
 
-        let seen: Vec<String> = of_azure(&log).iter().map(Boundary::to_string).collect();
+        let seen: Vec<String> = of_azure(&log, 0).iter().map(Boundary::to_string).collect();
 
         assert_eq!(
             seen,
@@ -119,13 +147,34 @@ mod tests {
     }
 
     #[test]
+    fn requests_after_a_crash_are_counted_anew() {
+        let exchange = |route: &str, ordinal| Exchange {
+            method: "GET".to_owned(),
+            route: route.to_owned(),
+            ordinal,
+        };
+        let earlier = [exchange("/a", 1), exchange("/b", 1), exchange("/a", 2)];
+        let mut all = earlier.to_vec();
+        all.extend([exchange("/a", 3), exchange("/c", 1), exchange("/a", 4)]);
+
+        let later = since(&earlier, all.clone());
+
+        assert_eq!(
+            later,
+            [exchange("/a", 1), exchange("/c", 1), exchange("/a", 2)]
+        );
+        assert_eq!(after(&earlier, &later[2]), all[5]);
+        assert_eq!(after(&earlier, &later[1]), all[4]);
+    }
+
+    #[test]
     fn what_only_one_recording_has_is_no_boundary_of_the_happy_path() {
         let log = |count| {
             let line = json!({"method": "GET", "operation": "ListJobs"});
-            of_azure(&json!({"requests": vec![line; count]}))
+            of_azure(&json!({"requests": vec![line; count]}), 0)
         };
 
-        assert_eq!(of_all(&[log(3), log(2)]), log(2));
+        assert_eq!(of_all(&[log(3), log(2)]), (log(2), 1));
         assert_eq!(Crash::at_all(&log(2)).len(), 4);
     }
 }

@@ -1,6 +1,8 @@
-//! Records the happy path, then runs every crash.
+//! Records a path, then runs every crash.
 
 use super::boundary::{Boundary, Crash, of_all};
+use super::path::Path;
+use super::standpoint::Standpoint;
 use super::verdict::{AtTheCrash, End, faults};
 use super::world::{RestoreType, Shared, World};
 use crate::{ControlPlane, TestbedError, chain};
@@ -25,14 +27,14 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             time_scale: 60,
-            parallel: 6,
+            parallel: 10,
             only: None,
-            within: Duration::from_secs(60),
+            within: Duration::from_secs(90),
         }
     }
 }
 
-/// How often the happy path is recorded: what depends on chance differs between recordings and is no boundary of it.
+/// How often a path is recorded: what depends on chance differs between recordings and is no boundary of it.
 const RECORDINGS: usize = 3;
 
 /// How long a settled run is watched for a second job, in real time.
@@ -49,9 +51,11 @@ const TRIES: u32 = 3;
 /// Crashes of which one may miss its request. More of them would mean that the list is not that of the happy path.
 const ONE_MISS_IN: usize = 20;
 
-/// The result of one crash.
+/// The result of one crash, or of two.
 #[derive(Clone, Debug)]
 pub struct RunResult {
+    /// The crash that came before.
+    pub first: Option<Crash>,
     pub crash: Crash,
     /// Whether the request came, in one of its runs, and the controller was killed there.
     pub reached: bool,
@@ -66,11 +70,14 @@ pub struct RunResult {
     pub log: String,
 }
 
-/// All results of one type.
+/// All results of one path of one type.
 #[derive(Clone, Debug)]
 pub struct Matrix {
     pub restore: RestoreType,
-    /// The boundaries of the happy path.
+    pub path: Path,
+    /// The crash that every run has before.
+    pub first: Option<Standpoint>,
+    /// The boundaries of the path; after a first crash, those of the recovery.
     pub boundaries: Vec<Boundary>,
     /// Requests that only some recordings have.
     pub left_out: usize,
@@ -98,140 +105,214 @@ impl Matrix {
     }
 }
 
-/// Runs the matrix of one type and shows each result as it comes.
-///
-/// # Errors
-/// If the testbed fails while the happy path is recorded, or the happy path is not happy.
-pub async fn run_matrix(
-    plane: &ControlPlane,
-    restore: RestoreType,
-    settings: &Settings,
-    show: impl Fn(&RunResult),
-) -> Result<Matrix, TestbedError> {
-    let start = Instant::now();
-    let shared = Shared::new(plane, settings.time_scale).await?;
-    let happy: Vec<_> = futures::future::try_join_all(
-        (0..RECORDINGS).map(|_| happy_path(&shared, restore, settings)),
-    )
-    .await?;
-    let (recordings, mut ends): (Vec<_>, Vec<_>) = happy.into_iter().unzip();
-    let boundaries = of_all(&recordings);
-    let most = recordings.iter().map(Vec::len).max().unwrap_or_default();
-    let expected = ends.remove(0);
+/// A path of a type as it goes without a crash, to compare every run with.
+pub struct Recording<'a> {
+    shared: Shared<'a>,
+    way: (RestoreType, Path),
+    settings: &'a Settings,
+    boundaries: Vec<Boundary>,
+    left_out: usize,
+    end: End,
+}
 
-    let mut results: Vec<RunResult> = Vec::new();
-    let wanted = Crash::at_all(&boundaries).into_iter().filter(|crash| {
-        let only = settings.only.as_deref().unwrap_or_default();
-        crash.to_string().contains(only)
-    });
-    let mut runs = futures::stream::iter(wanted)
-        .map(|crash| run_one(&shared, restore, settings, &expected, crash))
-        .buffer_unordered(settings.parallel.max(1));
-    while let Some(result) = runs.next().await {
-        show(&result);
-        results.push(result);
+impl<'a> Recording<'a> {
+    /// Plays the path a few times.
+    ///
+    /// # Errors
+    /// If the testbed fails, or the path does not end as it should.
+    pub async fn of(
+        plane: &'a ControlPlane,
+        way: (RestoreType, Path),
+        settings: &'a Settings,
+    ) -> Result<Self, TestbedError> {
+        let shared = Shared::new(plane, settings.time_scale).await?;
+        let runs = (0..RECORDINGS).map(|_| calm(&shared, way, settings));
+        let runs = futures::future::try_join_all(runs).await?;
+        let (recordings, mut ends): (Vec<_>, Vec<_>) = runs.into_iter().unzip();
+        let (boundaries, left_out) = of_all(&recordings);
+        Ok(Self {
+            way,
+            settings,
+            boundaries,
+            left_out,
+            end: ends.remove(0),
+            shared,
+        })
     }
-    let place = |result: &RunResult| {
-        let place = boundaries
-            .iter()
-            .position(|one| *one == result.crash.boundary);
-        (place, result.crash.moment)
-    };
-    results.sort_by_key(place);
-    Ok(Matrix {
-        restore,
-        left_out: most - boundaries.len(),
-        boundaries,
-        results,
-        took: start.elapsed(),
-    })
+
+    /// Every boundary of the path.
+    pub fn boundaries(&self) -> &[Boundary] {
+        &self.boundaries
+    }
+
+    /// Kills at every boundary, on both sides of its effect, and at these pairs; shows each result as it comes.
+    pub async fn crashed(&self, pairs: Vec<(Crash, Crash)>, show: impl Fn(&RunResult)) -> Matrix {
+        let single = Crash::at_all(&self.boundaries)
+            .into_iter()
+            .map(|crash| (None, crash));
+        let pairs = pairs.into_iter().map(|(first, crash)| (Some(first), crash));
+        // The longest ones first: else they are what is waited for at the end.
+        let wanted = pairs.chain(single).collect();
+        self.run(None, (self.boundaries.clone(), self.left_out), wanted, show)
+            .await
+    }
+
+    /// Kills at that standpoint, then records the recovery and kills once more at every boundary of it.
+    ///
+    /// # Errors
+    /// If the testbed fails while a recovery is recorded, or no recovery comes about.
+    pub async fn crashed_twice(
+        &self,
+        standpoint: Standpoint,
+        show: impl Fn(&RunResult),
+    ) -> Result<Matrix, TestbedError> {
+        let first = standpoint.crash(&self.boundaries)?;
+        let runs = (0..RECORDINGS).map(|_| self.recovery(&first));
+        let recordings = futures::future::try_join_all(runs).await?;
+        let (boundaries, left_out) = of_all(&recordings);
+        let crashes = Crash::at_all(&boundaries).into_iter();
+        let wanted = crashes.map(|crash| (Some(first.clone()), crash)).collect();
+        Ok(self
+            .run(Some(standpoint), (boundaries, left_out), wanted, show)
+            .await)
+    }
+
+    async fn run(
+        &self,
+        first: Option<Standpoint>,
+        (boundaries, left_out): (Vec<Boundary>, usize),
+        mut wanted: Vec<(Option<Crash>, Crash)>,
+        show: impl Fn(&RunResult),
+    ) -> Matrix {
+        let start = Instant::now();
+        let only = self.settings.only.as_deref().unwrap_or_default();
+        wanted.retain(|(_, crash)| crash.to_string().contains(only));
+        let order = wanted.clone();
+        let mut runs = futures::stream::iter(wanted)
+            .map(|(first, crash)| self.run_one(first, crash))
+            .buffer_unordered(self.settings.parallel.max(1));
+        let mut results: Vec<RunResult> = Vec::new();
+        while let Some(result) = runs.next().await {
+            show(&result);
+            results.push(result);
+        }
+        let place = |result: &RunResult| {
+            let same = |(first, crash): &(Option<Crash>, Crash)| {
+                *first == result.first && *crash == result.crash
+            };
+            order.iter().position(same)
+        };
+        results.sort_by_key(place);
+        let (restore, path) = self.way;
+        Matrix {
+            restore,
+            path,
+            first,
+            boundaries,
+            left_out,
+            results,
+            took: start.elapsed(),
+        }
+    }
+
+    /// The requests of a controller that is started again after that crash.
+    async fn recovery(&self, first: &Crash) -> Result<Vec<Boundary>, TestbedError> {
+        let mut world = World::build(&self.shared, self.way).await?;
+        let reached = world.crash(first, self.settings.within).await?;
+        self.note(&world).await?;
+        world.start_controller().await?;
+        let (_, settled) = world.settled(self.settings.within).await?;
+        let recorded = world.recorded().await?;
+        world.end().await?;
+        if reached && settled {
+            return Ok(recorded);
+        }
+        Err(TestbedError::Unreadable(format!(
+            "no recovery after {first}: reached {reached}, settled {settled}"
+        )))
+    }
+
+    /// What stands when the controller is dead. From then on Azure's lists show a job that nobody knows of late.
+    async fn note(&self, world: &World<'_>) -> Result<AtTheCrash, TestbedError> {
+        let crashed = AtTheCrash::of(&world.object().await?, &world.emulator.ledger().await?);
+        if let Some(job) = &crashed.unrecorded {
+            let late = json!({"listDelay": LISTED_AFTER});
+            world.emulator.set_behaviour(job, &late).await?;
+        }
+        Ok(crashed)
+    }
+
+    async fn run_one(&self, first: Option<Crash>, crash: Crash) -> RunResult {
+        let start = Instant::now();
+        let mut result = RunResult {
+            first,
+            crash,
+            reached: false,
+            faults: Vec::new(),
+            attempts: 0,
+            tries: 0,
+            took: Duration::ZERO,
+            log: String::new(),
+        };
+        while result.tries < TRIES && !result.reached && result.faults.is_empty() {
+            result.tries += 1;
+            if let Err(error) = self.try_one(&mut result).await {
+                result.faults = vec![format!("the testbed failed: {}", chain(&error))];
+            }
+        }
+        result.took = start.elapsed();
+        result
+    }
+
+    /// One run with its crashes.
+    async fn try_one(&self, result: &mut RunResult) -> Result<(), TestbedError> {
+        let mut world = World::build(&self.shared, self.way).await?;
+        let mut crashes = Vec::new();
+        for crash in result.first.iter().chain([&result.crash]) {
+            result.reached = world.crash(crash, self.settings.within).await?;
+            if !result.reached {
+                return world.end().await;
+            }
+            crashes.push(self.note(&world).await?);
+        }
+        world.start_controller().await?;
+        let (_, settled) = world.settled(self.settings.within).await?;
+        tokio::time::sleep(AFTERWARDS).await;
+        let object = world.object().await?;
+        let end = End::of(&object, &world.emulator.ledger().await?, settled);
+        result.faults = faults(&end, &self.end, &crashes);
+        result.attempts = end.attempts();
+        if !result.faults.is_empty() {
+            result.log = last_lines(&world.controller_log());
+        }
+        world.end().await
+    }
 }
 
 /// A run without a crash: its requests and its end.
-async fn happy_path(
+async fn calm(
     shared: &Shared<'_>,
-    restore: RestoreType,
+    way: (RestoreType, Path),
     settings: &Settings,
 ) -> Result<(Vec<Boundary>, End), TestbedError> {
-    let mut world = World::build(shared, restore).await?;
+    let mut world = World::build(shared, way).await?;
     world.start_controller().await?;
     let (object, settled) = world.settled(settings.within).await?;
     let recorded = world.recorded().await?;
     let end = End::of(&object, &world.emulator.ledger().await?, settled);
     let log = world.controller_log();
     world.end().await?;
-    let unhappy = faults(&end, &end, &AtTheCrash::default());
+    let unhappy = faults(&end, &end, &[]);
     if unhappy.is_empty() {
         return Ok((recorded, end));
     }
     Err(TestbedError::Unreadable(format!(
-        "the happy path of {} is not happy: {}; the controller's log ends:\n{}",
-        restore.as_str(),
+        "the path {} of {} does not end well: {}; the controller's log ends:\n{}",
+        way.1.as_str(),
+        way.0.as_str(),
         unhappy.join("; "),
         last_lines(&log)
     )))
-}
-
-async fn run_one(
-    shared: &Shared<'_>,
-    restore: RestoreType,
-    settings: &Settings,
-    expected: &End,
-    crash: Crash,
-) -> RunResult {
-    let start = Instant::now();
-    let mut result = RunResult {
-        crash,
-        reached: false,
-        faults: Vec::new(),
-        attempts: 0,
-        tries: 0,
-        took: Duration::ZERO,
-        log: String::new(),
-    };
-    while result.tries < TRIES && !result.reached && result.faults.is_empty() {
-        result.tries += 1;
-        if let Err(error) = try_one(shared, restore, settings, expected, &mut result).await {
-            result.faults = vec![format!("the testbed failed: {}", chain(&error))];
-        }
-    }
-    result.took = start.elapsed();
-    result
-}
-
-/// One run with one crash.
-async fn try_one(
-    shared: &Shared<'_>,
-    restore: RestoreType,
-    settings: &Settings,
-    expected: &End,
-    result: &mut RunResult,
-) -> Result<(), TestbedError> {
-    let mut world = World::build(shared, restore).await?;
-    result.reached = world.crash(&result.crash, settings.within).await?;
-    if !result.reached {
-        return world.end().await;
-    }
-    let accepted = world.emulator.accepted_restores().await?;
-    let crashed = AtTheCrash::of(&world.object().await?, accepted.len());
-    if crashed.is_before_the_record() {
-        for restore in &accepted {
-            let job = restore["caused"]["jobId"].as_str().unwrap_or_default();
-            let late = json!({"listDelay": LISTED_AFTER});
-            world.emulator.set_behaviour(job, &late).await?;
-        }
-    }
-    world.start_controller().await?;
-    let (_, settled) = world.settled(settings.within).await?;
-    tokio::time::sleep(AFTERWARDS).await;
-    let object = world.object().await?;
-    let end = End::of(&object, &world.emulator.ledger().await?, settled);
-    result.faults = faults(&end, expected, &crashed);
-    result.attempts = end.attempts();
-    if !result.faults.is_empty() {
-        result.log = last_lines(&world.controller_log());
-    }
-    world.end().await
 }
 
 fn last_lines(log: &str) -> String {

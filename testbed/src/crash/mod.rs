@@ -10,14 +10,21 @@
 //!
 //! The controller is started again and left alone. The `verdict` asks for one job in the ledger and for the same final
 //! status as that of the happy path.
+//!
+//! There are other paths than the happy one (`path`), and the controller can be killed once more while it recovers from a
+//! crash: at each `standpoint` that a first crash can leave behind.
 
 mod boundary;
 mod matrix;
+mod path;
+mod standpoint;
 mod table;
 mod verdict;
 mod world;
 
 pub use boundary::{Boundary, Crash, Side};
-pub use matrix::{Matrix, RunResult, Settings, run_matrix};
+pub use matrix::{Matrix, Recording, RunResult, Settings};
+pub use path::Path;
+pub use standpoint::Standpoint;
 pub use table::{line, lines, summary};
 pub use world::RestoreType;

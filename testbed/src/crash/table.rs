@@ -39,6 +39,9 @@ pub fn line(result: &RunResult) -> String {
         result.attempts,
         result.took.as_secs_f64()
     );
+    if let Some(first) = &result.first {
+        line.push_str(&format!("   after {first}"));
+    }
     if !result.reached {
         line.push_str(&format!("   did not come in {} runs", result.tries));
     } else if result.tries > 1 {
@@ -55,9 +58,14 @@ pub fn summary(matrix: &Matrix) -> String {
         count(&|result| result.crash.moment == moment && result.reached && result.faults.is_empty())
     };
     format!(
-        "{}: {} boundaries ({} more requests depend on chance and are none), {} crashes in {:.0} s; right: {} before the effect, \
-         {} after it; wrong: {}; missed: {}; a second attempt, as nothing had been sent under the first: {}",
+        "{}, path {}{}: {} boundaries ({} more requests depend on chance and are none), {} crashes in {:.0} s; right: {} before the effect, \
+         {} after it; wrong: {}; missed: {}; with more than one attempt: {}",
         matrix.restore.as_str(),
+        matrix.path.as_str(),
+        matrix.first.map_or_else(String::new, |first| format!(
+            ", killed before when {}",
+            first.as_str()
+        )),
         matrix.boundaries.len(),
         matrix.left_out,
         matrix.results.len(),

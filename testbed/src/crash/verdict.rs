@@ -1,49 +1,48 @@
 //! What must be true at the end of every run.
 
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// What stood when the controller was dead.
 #[derive(Clone, Debug, Default)]
 pub(super) struct AtTheCrash {
-    /// The claim on the object.
-    pub claim: Option<String>,
-    /// Restores that Azure had accepted.
-    pub jobs: usize,
-    /// Whether the status said that Azure had accepted one.
-    pub recorded: bool,
-    /// Whether the status said that nothing was sent under that very claim.
-    pub not_started: bool,
+    /// The attempt whose claim stood, unless the status said that nothing was sent under it.
+    claimed: Option<u64>,
+    /// Request ids that had reached Azure.
+    sent: BTreeSet<String>,
+    /// The job that nobody knew of: only looking for it can find it.
+    pub unrecorded: Option<String>,
 }
 
 impl AtTheCrash {
-    pub fn of(object: &Value, jobs: usize) -> Self {
+    pub fn of(object: &Value, ledger: &Value) -> Self {
+        let attempts = || list(&object["status"]["attempts"]);
         let claim = super::world::claim(object);
-        let claim_id = claim.as_deref().and_then(|claim| claim.split('/').nth(1));
-        let attempts = || {
-            object["status"]["attempts"]
-                .as_array()
-                .into_iter()
-                .flatten()
-        };
-        let not_started = attempts().any(|attempt| {
-            attempt["claimId"].as_str() == claim_id && attempt["state"] == "NotStarted"
+        let claim = claim.as_deref().and_then(|claim| claim.split_once('/'));
+        let claimed = claim.and_then(|(number, id)| {
+            let not_started = attempts()
+                .iter()
+                .any(|attempt| attempt["claimId"] == id && attempt["state"] == "NotStarted");
+            number.parse().ok().filter(|_| !not_started)
         });
+        let triggers = triggers(ledger);
+        let recorded = |request: &Value| {
+            attempts().iter().any(|attempt| {
+                attempt["requestId"] == *request
+                    && (attempt["accepted"] == true || attempt["jobId"].is_string())
+            })
+        };
+        let unrecorded = triggers
+            .iter()
+            .rev()
+            .find(|trigger| job_of(trigger).is_some())
+            .filter(|trigger| !recorded(&trigger["clientRequestId"]))
+            .and_then(job_of);
         Self {
-            jobs,
-            recorded: attempts().any(|attempt| attempt["accepted"] == true),
-            not_started: claim_id.is_some() && not_started,
-            claim,
+            claimed,
+            sent: triggers.iter().map(request_of).collect(),
+            unrecorded: unrecorded.map(str::to_owned),
         }
-    }
-
-    /// The job was there and nobody knew: only looking for it can find it.
-    pub fn is_before_the_record(&self) -> bool {
-        self.jobs > 0 && !self.recorded
-    }
-
-    /// A claim stood and nothing had been sent under it: after the adoption window the next attempt is right.
-    fn is_between_claim_and_trigger(&self) -> bool {
-        self.claim.is_some() && self.jobs == 0 && !self.not_started
     }
 }
 
@@ -60,25 +59,44 @@ pub(super) struct End {
 
 impl End {
     pub fn of(object: &Value, ledger: &Value, settled: bool) -> Self {
-        let entries = ledger["entries"].as_array().into_iter().flatten();
-        let (triggers, others): (Vec<&Value>, Vec<&Value>) =
-            entries.partition(|entry| entry["operation"] == "TriggerRestore");
+        let triggers = triggers(ledger);
         Self {
             status: object["status"].clone(),
             claim: super::world::claim(object),
-            triggers: triggers.into_iter().cloned().collect(),
-            other_writes: others.len(),
+            other_writes: list(&ledger["entries"]).len() - triggers.len(),
+            triggers,
             settled,
         }
     }
 
     pub fn attempts(&self) -> usize {
-        self.status["attempts"].as_array().map_or(0, Vec::len)
+        list(&self.status["attempts"]).len()
+    }
+
+    /// Restore requests that made a job.
+    fn accepted(&self) -> Vec<&Value> {
+        let made_a_job = |trigger: &&Value| job_of(trigger).is_some();
+        self.triggers.iter().filter(made_a_job).collect()
+    }
+
+    /// The states of the attempts that Azure accepted, or of the others.
+    fn states(&self, of_accepted: bool) -> Vec<(u64, &str)> {
+        let accepted: BTreeSet<String> = self.accepted().into_iter().map(request_of).collect();
+        let attempts = list(&self.status["attempts"]).iter();
+        let kind = attempts.filter(|attempt| {
+            let request = attempt["requestId"].as_str().unwrap_or_default();
+            accepted.contains(request) == of_accepted
+        });
+        kind.map(|attempt| {
+            let number = attempt["number"].as_u64().unwrap_or_default();
+            (number, attempt["state"].as_str().unwrap_or_default())
+        })
+        .collect()
     }
 }
 
-/// What is wrong with an end, compared with that of the happy path.
-pub(super) fn faults(end: &End, happy: &End, crashed: &AtTheCrash) -> Vec<String> {
+/// What is wrong with an end, compared with that of the same path without a crash.
+pub(super) fn faults(end: &End, calm: &End, crashes: &[AtTheCrash]) -> Vec<String> {
     let mut faults = Vec::new();
     if !end.settled {
         faults.push(format!(
@@ -86,73 +104,100 @@ pub(super) fn faults(end: &End, happy: &End, crashed: &AtTheCrash) -> Vec<String
             end.status["phase"], end.claim, end.status["message"]
         ));
     }
-    of_ledger(end, &mut faults);
-    of_attempts(end, crashed, &mut faults);
-    of_status(end, happy, crashed, &mut faults);
+    of_ledger(end, calm, &mut faults);
+    of_attempts(end, calm, crashes, &mut faults);
+    of_status(end, calm, crashes, &mut faults);
     faults
 }
 
-/// One restore request that reached Azure, and it made one job: that of the status.
-fn of_ledger(end: &End, faults: &mut Vec<String>) {
+/// As many jobs as without a crash, each with an id of its own; the last one is that of the status.
+fn of_ledger(end: &End, calm: &End, faults: &mut Vec<String>) {
     if end.other_writes > 0 {
         faults.push(format!("{} other writes in the ledger", end.other_writes));
     }
-    let [trigger] = end.triggers.as_slice() else {
+    let (accepted, expected) = (end.accepted(), calm.accepted().len());
+    let ids: BTreeSet<String> = end.triggers.iter().map(request_of).collect();
+    if accepted.len() != expected || ids.len() != end.triggers.len() {
         faults.push(format!(
-            "{} restore requests in the ledger instead of one",
-            end.triggers.len()
+            "{} restore requests in the ledger, {} of them accepted, with {} ids, instead of {expected} accepted",
+            end.triggers.len(),
+            accepted.len(),
+            ids.len()
         ));
         return;
+    }
+    let told = |trigger: &&Value| trigger["fault"].is_string() || job_of(trigger).is_some();
+    if !end.triggers.iter().all(|trigger| told(&trigger)) {
+        faults.push("Azure refused a restore request".to_owned());
+    }
+    let Some(last) = accepted.last() else {
+        return;
     };
-    let job = &trigger["caused"]["jobId"];
-    if !job.is_string() || end.status["job"]["id"] != *job {
+    let job = &last["caused"]["jobId"];
+    if end.status["job"]["id"] != *job {
         faults.push(format!(
             "the ledger has job {job}, the status {}",
             end.status["job"]["id"]
         ));
     }
-    let last = end.status["attempts"]
-        .as_array()
-        .and_then(|attempts| attempts.last());
-    let sent = &trigger["clientRequestId"];
-    if last.is_none_or(|last| last["requestId"] != *sent) {
+    let attempt = list(&end.status["attempts"]).last();
+    let sent = &last["clientRequestId"];
+    if attempt.is_none_or(|attempt| attempt["requestId"] != *sent) {
         faults.push(format!(
             "the ledger's request {sent} is not that of the last attempt"
         ));
     }
 }
 
-/// The attempts that the crash explains.
-fn of_attempts(end: &End, crashed: &AtTheCrash, faults: &mut Vec<String>) {
-    let expected: &[&str] = if crashed.is_between_claim_and_trigger() {
-        &["NotFound", "Ended"]
-    } else {
-        &["Ended"]
+/// Attempts with a job end as without a crash. One without is there only if the controller died under its claim with nothing
+/// sent, or if its request was lost on the way to Azure.
+fn of_attempts(end: &End, calm: &End, crashes: &[AtTheCrash], faults: &mut Vec<String>) {
+    let words = |states: &[(u64, &str)]| {
+        let words: Vec<&str> = states.iter().map(|(_, state)| *state).collect();
+        words.join(", ")
     };
-    let attempts = end.status["attempts"].as_array().into_iter().flatten();
-    let states: Vec<&str> = attempts
-        .map(|attempt| attempt["state"].as_str().unwrap_or_default())
-        .collect();
-    if states != expected {
+    let (is, expected) = (words(&end.states(true)), words(&calm.states(true)));
+    if is != expected {
         faults.push(format!(
-            "attempts are {} instead of {}; at the crash the claim was {:?} and Azure had {} jobs",
-            states.join(", "),
-            expected.join(", "),
-            crashed.claim,
-            crashed.jobs
+            "attempts with a job are {is} instead of {expected}"
         ));
+    }
+    let id_of = |number: u64| {
+        let attempts = list(&end.status["attempts"]).iter();
+        let mut same = attempts.filter(|attempt| attempt["number"] == number);
+        same.next()
+            .and_then(|attempt| attempt["requestId"].as_str())
+    };
+    let sent =
+        |number: &u64, ids: &BTreeSet<String>| id_of(*number).is_some_and(|id| ids.contains(id));
+    let unsent = crashes
+        .iter()
+        .filter_map(|crash| crash.claimed.filter(|number| !sent(number, &crash.sent)));
+    let mut explained: BTreeSet<u64> = unsent.collect();
+    let reached: BTreeSet<String> = end.triggers.iter().map(request_of).collect();
+    for (number, state) in end.states(false) {
+        explained.extend(sent(&number, &reached).then_some(number));
+        if state != "NotFound" || !explained.contains(&number) {
+            faults.push(format!(
+                "attempt {number} without a job is {state}; at the crashes it was {crashes:?}"
+            ));
+        }
     }
 }
 
-/// The status that the happy path has, as far as it does not depend on the run.
-fn of_status(end: &End, happy: &End, crashed: &AtTheCrash, faults: &mut Vec<String>) {
-    let (is, expected) = (comparable(&end.status), comparable(&happy.status));
+/// The status that the path has without a crash, as far as it does not depend on the run.
+fn of_status(end: &End, calm: &End, crashes: &[AtTheCrash], faults: &mut Vec<String>) {
+    let (is, expected) = (comparable(&end.status), comparable(&calm.status));
     differences("status", &is, &expected, faults);
 
-    let expected = if crashed.is_before_the_record() {
-        "JobAdopted"
+    let followed = end.status["job"]["id"].as_str();
+    let was_unrecorded = crashes
+        .iter()
+        .any(|crash| crash.unrecorded.is_some() && crash.unrecorded.as_deref() == followed);
+    let expected = if was_unrecorded {
+        "JobAdopted".to_owned()
     } else {
-        "Accepted"
+        reason(&calm.status, "Triggered")
     };
     let triggered = reason(&end.status, "Triggered");
     if triggered != expected {
@@ -165,6 +210,27 @@ fn of_status(end: &End, happy: &End, crashed: &AtTheCrash, faults: &mut Vec<Stri
             end.status["operation"]
         ));
     }
+}
+
+fn triggers(ledger: &Value) -> Vec<Value> {
+    let entries = list(&ledger["entries"]).iter();
+    let of_restore = entries.filter(|entry| entry["operation"] == "TriggerRestore");
+    of_restore.cloned().collect()
+}
+
+fn job_of(trigger: &Value) -> Option<&str> {
+    trigger["caused"]["jobId"].as_str()
+}
+
+fn request_of(trigger: &Value) -> String {
+    trigger["clientRequestId"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
 }
 
 /// Names the parts of two values that differ.
@@ -276,7 +342,7 @@ mod tests {
     }
 
     fn wrong(end: &End) -> String {
-        faults(end, &an_end(), &AtTheCrash::default()).join("; ")
+        faults(end, &an_end(), &[]).join("; ")
     }
 
     #[test]
@@ -320,9 +386,10 @@ mod tests {
 
     #[test]
     fn a_second_attempt_is_right_only_if_nothing_was_sent_under_a_claim() {
-        let claimed = AtTheCrash {
-            claim: Some("1/x".to_owned()),
-            ..AtTheCrash::default()
+        let claimed = |sent: &[&str]| AtTheCrash {
+            claimed: Some(1),
+            sent: sent.iter().map(|&id| id.to_owned()).collect(),
+            unrecorded: None,
         };
         let mut end = an_end();
         end.status["attempts"] = json!([
@@ -330,7 +397,28 @@ mod tests {
             {"number": 2, "requestId": REQUEST, "state": "Ended"},
         ]);
 
-        assert!(wrong(&end).contains("attempts are NotFound, Ended instead of Ended"));
-        assert_eq!(faults(&end, &an_end(), &claimed), Vec::<String>::new());
+        assert!(wrong(&end).contains("attempt 1 without a job is NotFound"));
+        let none = Vec::<String>::new();
+        assert_eq!(faults(&end, &an_end(), &[claimed(&[])]), none);
+        let crashes = [claimed(&[JOB])];
+        assert!(!faults(&end, &an_end(), &crashes).is_empty(), "it was sent");
+        let lost = json!({"operation": "TriggerRestore", "clientRequestId": JOB, "fault": "connection closed"});
+        end.triggers.insert(0, lost);
+        assert_eq!(wrong(&end), "", "it was lost on its way");
+    }
+
+    #[test]
+    fn a_job_that_nobody_knew_at_the_crash_is_adopted() {
+        let object = json!({"status": {"attempts": [{"number": 1, "requestId": REQUEST, "claimId": "x", "state": "Claimed"}]},
+            "metadata": {"annotations": {"vmrestore.azurebackup.dev/claim": "1/x"}}});
+        let crash = AtTheCrash::of(&object, &ledger(&[REQUEST]));
+
+        assert_eq!(crash.unrecorded.as_deref(), Some(JOB));
+        assert_eq!(crash.claimed, Some(1));
+        let said = faults(&an_end(), &an_end(), &[crash]).join("; ");
+        assert!(
+            said.contains("Triggered says Accepted instead of JobAdopted"),
+            "{said}"
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! The world of one run: a namespace, an Azure, a proxy and a controller of its own, before one API server for all.
 
-use super::boundary::{Boundary, Crash, Side, of_azure};
+use super::boundary::{Boundary, Crash, Side, after, of_azure, since};
+use super::path::{self, Object, Path};
 use crate::proxy::{Exchange, Moment, Proxy};
 use crate::{
     ControlPlane, Controller, ControllerOptions, Emulator, EmulatorOptions, TestbedError,
@@ -10,10 +11,9 @@ use axum::http;
 use jiff::Timestamp;
 use kube::Client;
 use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-
-/// Name of the `VmRestore` in every world.
-const NAME: &str = "crash";
 
 /// Name of the vault object in every world.
 const VAULT: &str = "crash-vault";
@@ -39,24 +39,6 @@ impl RestoreType {
         match self {
             Self::RestoreDisks => "RestoreDisks",
         }
-    }
-
-    fn spec(self, subscription: &str) -> Value {
-        let in_group = |group: &str, rest: &str| {
-            format!("/subscriptions/{subscription}/resourceGroups/{group}{rest}")
-        };
-        let target = match self {
-            Self::RestoreDisks => json!({
-                "storageAccountId": in_group("testRG", "/providers/Microsoft.Storage/storageAccounts/testAccount"),
-                "resourceGroupId": in_group("restores", ""),
-            }),
-        };
-        json!({
-            "vaultRef": {"name": VAULT},
-            "sourceVirtualMachineId": in_group("testRG", "/providers/Microsoft.Compute/virtualMachines/testVM"),
-            "recoveryType": self.as_str(),
-            "target": target,
-        })
     }
 }
 
@@ -100,11 +82,29 @@ pub(super) struct World<'a> {
     pub emulator: Emulator,
     pub controller: Option<Controller>,
     options: ControllerOptions,
+    object: Object,
+    /// Whether a person has done what the path needs.
+    person: Arc<AtomicBool>,
+    /// Rules of the path whose request has not come yet.
+    pending: Vec<Value>,
+    /// Requests of both sides before the last crash, and those that Azure held by then.
+    earlier: Earlier,
+}
+
+/// What had happened when the controller was killed last.
+#[derive(Default)]
+struct Earlier {
+    kubernetes: Vec<Exchange>,
+    azure: usize,
+    held: usize,
 }
 
 impl<'a> World<'a> {
     /// Everything but the controller, with a vault object and a `VmRestore` that nobody has seen yet.
-    pub async fn build(shared: &'a Shared<'a>, restore: RestoreType) -> Result<Self, TestbedError> {
+    pub async fn build(
+        shared: &'a Shared<'a>,
+        (restore, path): (RestoreType, Path),
+    ) -> Result<Self, TestbedError> {
         let options = EmulatorOptions {
             time_scale: Some(shared.time_scale),
             time_origin: Some(shared.origin),
@@ -136,19 +136,29 @@ impl<'a> World<'a> {
             ..ControllerOptions::default()
         }
         .reaching(&emulator);
-        let world = Self {
+        let subscription = &emulator.ready().subscription_id;
+        let spec = path::spec(restore, path, subscription, VAULT);
+        let object = Object::new(shared.client.clone(), &namespace, spec);
+        let mut world = Self {
             shared,
             namespace,
             proxy,
             emulator,
             controller: None,
             options,
+            object,
+            person: Arc::default(),
+            pending: path.faults(),
+            earlier: Earlier::default(),
         };
-        world.create_objects(restore).await?;
+        world.set_rules(&[]).await?;
+        world.create_vault().await?;
+        world.object.create().await?;
+        world.person = world.object.clone().hand_to_a_person(path);
         Ok(world)
     }
 
-    async fn create_objects(&self, restore: RestoreType) -> Result<(), TestbedError> {
+    async fn create_vault(&self) -> Result<(), TestbedError> {
         let ready = self.emulator.ready();
         let yaml = vault_yaml(&VaultYaml {
             namespace: &self.namespace,
@@ -162,17 +172,11 @@ impl<'a> World<'a> {
             client_id: &ready.client_id,
             client_secret: &ready.client_secret,
         });
-        let run = json!({
-            "apiVersion": "azurebackup.dev/v1alpha1",
-            "kind": "VmRestore",
-            "metadata": {"name": NAME, "namespace": self.namespace},
-            "spec": restore.spec(&ready.subscription_id),
-        });
         let documents = yaml.split("\n---\n").map(|document| {
             serde_saphyr::from_str::<Value>(document)
                 .map_err(|error| TestbedError::Unreadable(format!("read a manifest: {error}")))
         });
-        for object in documents.chain([Ok(run)]) {
+        for object in documents {
             self.create(&object?).await?;
         }
         Ok(())
@@ -204,20 +208,9 @@ impl<'a> World<'a> {
             )))
     }
 
-    /// The `VmRestore` as it is stored.
+    /// The `VmRestore` as it is stored; null while there is none.
     pub async fn object(&self) -> Result<Value, TestbedError> {
-        let path = format!(
-            "/apis/azurebackup.dev/v1alpha1/namespaces/{}/vmrestores/{NAME}",
-            self.namespace
-        );
-        let request = http::Request::get(path)
-            .body(Vec::new())
-            .map_err(|error| TestbedError::Unreadable(format!("make a request: {error}")))?;
-        self.shared
-            .client
-            .request(request)
-            .await
-            .map_err(TestbedError::kubernetes("read the VmRestore"))
+        self.object.read().await
     }
 
     /// Starts the controller, for the first time or again.
@@ -240,23 +233,25 @@ impl<'a> World<'a> {
             .unwrap_or_default()
     }
 
-    /// Every request that was made so far, each side in its order.
+    /// Every request that was made since the controller was killed last, each side in its order.
     pub async fn recorded(&self) -> Result<Vec<Boundary>, TestbedError> {
-        let kubernetes = self.proxy.seen().into_iter().map(|exchange| Boundary {
+        let kubernetes = since(&self.earlier.kubernetes, self.proxy.seen());
+        let kubernetes = kubernetes.into_iter().map(|exchange| Boundary {
             side: Side::Kubernetes,
             exchange,
         });
-        let azure = of_azure(&self.emulator.request_log().await?);
+        let azure = of_azure(&self.emulator.request_log().await?, self.earlier.azure);
         Ok(kubernetes.chain(azure).collect())
     }
 
     /// Starts the controller, waits for the crash's request, kills the controller there and lets everything pass again.
-    /// Says whether that request came.
+    /// Says whether that request came. Ordinals count from the last crash.
     pub async fn crash(&mut self, crash: &Crash, within: Duration) -> Result<bool, TestbedError> {
         let exchange = &crash.boundary.exchange;
         let reached = match crash.boundary.side {
             Side::Kubernetes => {
-                let stopped = self.proxy.stop_at(exchange.clone(), crash.moment);
+                let exchange = after(&self.earlier.kubernetes, exchange);
+                let stopped = self.proxy.stop_at(exchange, crash.moment);
                 self.start_controller().await?;
                 tokio::select! {
                     stopped = stopped => stopped.is_ok(),
@@ -264,7 +259,7 @@ impl<'a> World<'a> {
                 }
             }
             Side::Azure => {
-                self.hold_at_azure(exchange, crash.moment).await?;
+                self.set_rules(&[hold(exchange, crash.moment)]).await?;
                 self.start_controller().await?;
                 tokio::select! {
                     held = self.held_by_azure(crash.moment) => held.map(|()| true)?,
@@ -276,22 +271,33 @@ impl<'a> World<'a> {
             controller.kill().await?;
         }
         self.proxy.pass_everything();
-        self.emulator.clear_faults().await?;
+        self.forget_rules_that_served().await?;
+        let log = self.emulator.request_log().await?;
+        self.earlier = Earlier {
+            kubernetes: self.proxy.seen(),
+            azure: log["requests"].as_array().map_or(0, Vec::len),
+            held: held(&log),
+        };
         Ok(reached)
     }
 
-    async fn hold_at_azure(&self, exchange: &Exchange, moment: Moment) -> Result<(), TestbedError> {
-        let when = match moment {
-            Moment::Before => "beforeEffect",
-            Moment::After => "afterEffect",
-        };
-        let rule = json!({
-            "match": {"operation": exchange.route, "method": exchange.method},
-            "nth": exchange.ordinal,
-            // Longer than any run: the controller dies first, and with it the connection.
-            "action": {"when": when, "delay": "PT9000H"},
-        });
-        self.emulator.set_faults(&json!({"rules": [rule]})).await
+    /// These rules before those of the path that are still to come.
+    async fn set_rules(&self, first: &[Value]) -> Result<(), TestbedError> {
+        let rules: Vec<&Value> = first.iter().chain(&self.pending).collect();
+        self.emulator.set_faults(&json!({ "rules": rules })).await
+    }
+
+    /// A rule of the path is for one request; that one may have been the crash's.
+    async fn forget_rules_that_served(&mut self) -> Result<(), TestbedError> {
+        let shown = self.emulator.faults().await?;
+        let shown = shown["rules"].as_array().cloned().unwrap_or_default();
+        let own = shown.len().saturating_sub(self.pending.len());
+        let rules = std::mem::take(&mut self.pending)
+            .into_iter()
+            .zip(&shown[own..]);
+        let unseen = rules.filter(|(_, shown)| shown["seen"].as_u64() == Some(0));
+        self.pending = unseen.map(|(rule, _)| rule).collect();
+        self.set_rules(&[]).await
     }
 
     /// Waits until the emulator holds a request, on that side of its effect.
@@ -302,9 +308,7 @@ impl<'a> World<'a> {
                     self.emulator.faults().await?["rules"][0]["applied"].as_u64() > Some(0)
                 }
                 // The log has a request when its effect is there.
-                Moment::After => self.emulator.request_log().await?["requests"]
-                    .as_array()
-                    .is_some_and(|lines| lines.iter().any(|line| line["fault"].is_string())),
+                Moment::After => held(&self.emulator.request_log().await?) > self.earlier.held,
             };
             if held {
                 return Ok(());
@@ -325,7 +329,9 @@ impl<'a> World<'a> {
         let start = Instant::now();
         loop {
             let object = self.object().await?;
-            let settled = object["status"]["finished"] == true && claim(&object).is_none();
+            let settled = object["status"]["finished"] == true
+                && claim(&object).is_none()
+                && self.person.load(Ordering::Acquire);
             if settled || start.elapsed() > within {
                 return Ok((object, settled));
             }
@@ -340,6 +346,27 @@ impl<'a> World<'a> {
         }
         self.emulator.stop().await
     }
+}
+
+/// Holds a request on that side of its effect for longer than any run: the controller dies first, and with it the connection.
+fn hold(exchange: &Exchange, moment: Moment) -> Value {
+    let when = match moment {
+        Moment::Before => "beforeEffect",
+        Moment::After => "afterEffect",
+    };
+    json!({
+        "match": {"operation": exchange.route, "method": exchange.method},
+        "nth": exchange.ordinal,
+        "action": {"when": when, "delay": "PT9000H"},
+    })
+}
+
+/// Requests of the log that were held after their effect.
+fn held(log: &Value) -> usize {
+    let lines = log["requests"].as_array().into_iter().flatten();
+    lines
+        .filter(|line| line["fault"] == "answer changed or delayed")
+        .count()
 }
 
 /// The claim that stands on an object: its annotation, or only its finalizer.

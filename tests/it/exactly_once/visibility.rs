@@ -37,7 +37,7 @@ async fn job_that_is_listed_late_is_waited_for_up_to_the_window() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn job_that_is_listed_after_the_window_is_found_before_a_further_attempt_could_fail() {
+async fn accepted_restore_that_is_listed_after_the_window_is_found_and_followed() {
     let world = World::start("too-late").await;
     let accepted = json!({"emptyBody": true, "dropHeaders": ["azure-asyncoperation", "location"]});
     world.azure.once("TriggerRestore", accepted).await;

@@ -1,0 +1,89 @@
+//! Folds a job that a look found, or that a person named, into the record; and what a look learns about one that may never
+//! be found.
+
+use super::entries::*;
+use super::facts::{JobSummary, Now};
+use super::ids::RunKey;
+use super::questions::is_open;
+use super::record::{AttemptState, Claim, Note, NoteKind, Record};
+
+/// A look found the run's job.
+pub fn adopted(
+    record: &mut Record,
+    key: RunKey,
+    claim: Option<Claim>,
+    number: u8,
+    job: &JobSummary,
+    duplicate: bool,
+    now: Now,
+) {
+    if let Some(claim) = claim {
+        let own = attempt_under(record, key, claim, now.wall);
+        if number >= claim.attempt {
+            own.state = AttemptState::Running;
+            own.job = Some(job.id.clone());
+        } else if is_open(own.state) || own.state == AttemptState::Accepted {
+            own.state = AttemptState::NotFound;
+        }
+    }
+    let attempt = attempt_of(record, key, number);
+    attempt.state = AttemptState::Running;
+    attempt.job = Some(job.id.clone());
+    keep_operation_of(record, number);
+    settle_others(record, number);
+    record.end = None;
+    record.completion_time = None;
+    record.trigger_time = record.trigger_time.or(job.started);
+    let (kind, message) = if duplicate {
+        (
+            NoteKind::DuplicateJobs,
+            format!(
+                "two jobs carry the request id of attempt {number}; following the oldest, {}, and triggering no further one",
+                job.id
+            ),
+        )
+    } else {
+        (
+            NoteKind::JobRunning,
+            format!("found job {} of attempt {number}", job.id),
+        )
+    };
+    record.note = Note { kind, message };
+    record.phase = phase_of(&job.status);
+}
+
+/// A person said which job it is.
+pub fn adopted_as_told(record: &mut Record, key: RunKey, claim: Claim, job: &JobSummary, now: Now) {
+    let own = attempt_under(record, key, claim, now.wall);
+    own.state = AttemptState::Adopted;
+    own.job = Some(job.id.clone());
+    keep_operation_of(record, claim.attempt);
+    record.phase = phase_of(&job.status);
+    record.trigger_time = record.trigger_time.or(job.started);
+    record.note = Note {
+        kind: NoteKind::JobRunning,
+        message: format!(
+            "following job {}, as the annotation vmrestore.azurebackup.dev/resolve says",
+            job.id
+        ),
+    };
+}
+
+/// The operation that is shown is that of the attempt whose job is followed, or none: what an earlier attempt's said is
+/// not about this job.
+fn keep_operation_of(record: &mut Record, number: u8) {
+    let own = record
+        .attempt(number)
+        .and_then(|attempt| attempt.operation.clone());
+    record.operation = record
+        .operation
+        .take()
+        .filter(|shown| Some(&shown.id) == own.as_ref());
+}
+
+/// A look saw this claim open while ids are not filled.
+pub fn open_while_broken(record: &mut Record, claim: Claim) {
+    if let Some(own) = own_mut(record, claim) {
+        own.note_open_while_broken();
+    }
+}
