@@ -123,8 +123,8 @@ pub(super) fn forward(run: &Run, own: Option<&Attempt>, claim: Option<Claim>, no
     if !is_claim_open(claim, own)
         && let Some(job) = followed(run)
     {
-        // A deletion waits for what following finds out.
-        if run.control.suspend && !run.deleting {
+        // A deletion waits for what following finds out, and a run times out only after its job was asked for.
+        if run.control.suspend && !run.deleting && run_timeout_passed(run, now).is_none() {
             return Step::SaySuspended(job);
         }
         return Step::Azure(Act::Follow(job));

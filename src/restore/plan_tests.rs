@@ -397,10 +397,19 @@ fn a_suspended_run_is_not_followed_unless_it_is_deleted() {
     );
 
     run.control.run_timeout = mins(1);
-    assert!(
-        matches!(step(&run), Step::End(End::Failed(Failure::RunTimedOut), _)),
-        "its time passes"
+    assert_eq!(
+        step(&run),
+        Step::Azure(Act::Follow(JobId::new("j"))),
+        "its time passes: the job is asked for once more"
     );
+    let asked = Memory {
+        asked_for: Some(JobId::new("j")),
+        ..Memory::default()
+    };
+    assert!(matches!(
+        next(&run, &asked, at(60), &LIMITS),
+        Step::End(End::Failed(Failure::RunTimedOut), _)
+    ));
 
     let mut open = claimed(vec![accepted(1, S::Accepted)]);
     open.control.suspend = true;
