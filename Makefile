@@ -6,9 +6,10 @@ CARGO ?= cargo
 RECORDINGS ?= $(AZURE_RECORDINGS_DIR)
 MINUTES ?= 10
 SEED ?= 1
+SCHEDULES ?= 1000000
 
 .DEFAULT_GOAL := help
-.PHONY: help build build-release controlplane demo playground test fmt lint unit integration replay bench crash-matrix chaos doc crds clean cargo-is-there
+.PHONY: help build build-release controlplane demo playground test fmt lint unit integration replay bench model crash-matrix chaos doc crds clean cargo-is-there
 
 help: ## Show this list
 	@echo "vmrestore: restores Azure VMs from Azure Backup, declared as Kubernetes resources"
@@ -62,6 +63,9 @@ chaos: controlplane build ## Restore while everything goes wrong, then count job
 
 bench: controlplane build ## What restores cost: requests, writes, memory, for 1, 20 and 100 at once
 	$(CARGO) bench --locked --bench restores
+
+model: cargo-is-there ## Play the protocol in many made-up worlds, optimised: make model SCHEDULES=1000000
+	VMRESTORE_SCHEDULES=$(SCHEDULES) $(CARGO) test --locked --profile model -p vmrestore --lib no_schedule_breaks_the_protocol -- --nocapture
 
 crash-matrix: controlplane build ## Kill the controller at every request of every path of a restore, once and twice (CRASH_FLAGS=--list)
 	@target/debug/testbed crash-matrix $(CRASH_FLAGS)

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
-use kube::api::{Api, DeleteParams, ObjectMeta, PostParams, Preconditions};
+use kube::api::{Api, DeleteParams, ObjectMeta, Patch, PatchParams, PostParams, Preconditions};
 use kube::{Client, ResourceExt};
 use uuid::Uuid;
 
@@ -29,6 +29,10 @@ const NAME: &str = "vmrestore.azurebackup.dev/holder-name";
 
 /// UID of the holder's object, for people: an object that is applied again has another one and is the same run.
 const UID: &str = "vmrestore.azurebackup.dev/holder-uid";
+
+/// A fresh id for every write: the API server keeps the version when a write changes nothing, and a lock that its holder
+/// has written down again must not be released by what was read before.
+const WRITE: &str = "vmrestore.azurebackup.dev/holder-write";
 
 /// The VM, for people: the Lease's name is only a hash of it.
 const VIRTUAL_MACHINE: &str = "vmrestore.azurebackup.dev/virtual-machine";
@@ -68,10 +72,12 @@ impl ItemLeases<'_> {
     }
 
     fn lease(&self, vm: &ArmId, read: &ItemLock, run: RunKey) -> Lease {
+        let write = Uuid::new_v4().to_string();
         let annotations = [
             (NAMESPACE, self.object.namespace),
             (NAME, self.object.name),
             (UID, self.object.uid),
+            (WRITE, &write),
             (VIRTUAL_MACHINE, vm.as_str()),
         ];
         Lease {
@@ -106,10 +112,13 @@ impl ItemLocks for ItemLeases<'_> {
 
     async fn take_lock(&self, vm: &ArmId, read: &ItemLock, run: RunKey) -> Result<(), StoreError> {
         let (leases, lease) = (self.leases(), self.lease(vm, read, run));
-        let params = PostParams::default();
         let written = match read.version {
-            None => bounded(leases.create(&params, &lease)).await,
-            Some(_) => bounded(leases.replace(&name_of(vm), &params, &lease)).await,
+            None => bounded(leases.create(&PostParams::default(), &lease)).await,
+            // Not a replacement: the API server makes a Lease that is replaced and gone, whatever version it should have.
+            Some(_) => {
+                let patch = Patch::Merge(&lease);
+                bounded(leases.patch(&name_of(vm), &PatchParams::default(), &patch)).await
+            }
         };
         match written {
             Ok(_) => Ok(()),

@@ -171,15 +171,17 @@ impl FromStr for RunKey {
 pub struct RequestId(Uuid);
 
 impl RequestId {
-    /// Whether an `activityId` is this id: without regard to case, and followed by nothing or by a suffix that starts
+    /// The id that an `activityId` starts with: without regard to case, and followed by nothing or by a suffix that starts
     /// with `-` (`-Cli`, `-Ibz` were seen; CONTRACT 13).
+    pub fn of_activity(activity_id: &str) -> Option<Self> {
+        const LENGTH: usize = uuid::fmt::Hyphenated::LENGTH;
+        let id = Uuid::try_parse(activity_id.get(..LENGTH)?).ok()?;
+        matches!(activity_id.as_bytes().get(LENGTH), None | Some(b'-')).then_some(Self(id))
+    }
+
+    /// Whether an `activityId` is this id.
     pub fn matches(&self, activity_id: &str) -> bool {
-        let mut text = Uuid::encode_buffer();
-        let id: &str = self.0.as_hyphenated().encode_lower(&mut text);
-        activity_id
-            .get(..id.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(id))
-            && matches!(activity_id.as_bytes().get(id.len()), None | Some(b'-'))
+        Self::of_activity(activity_id) == Some(*self)
     }
 }
 

@@ -9,7 +9,9 @@ use jiff::SignedDuration;
 use super::facts::Now;
 use super::ids::RunKey;
 use super::pace::{self, Limits};
-use super::questions::{claim_of, followed, is_claim_open, is_open, may_trigger, resolution};
+use super::questions::{
+    claim_of, followed, is_claim_open, is_forbidden, is_open, may_trigger, resolution,
+};
 use super::record::{Attempt, AttemptState, Mark, Resolve, Run};
 
 /// One read of the lock of a VM.
@@ -137,10 +139,14 @@ pub fn need(run: &Run, now: Now) -> Option<Need> {
     if followed(run).is_some() {
         return Some(Need::Keep);
     }
+    // Only what the object says releases a lock, never a clock: another process, whose clock is behind, may be about to
+    // claim, and nothing that it does would make this release fail.
     Some(if may_trigger(run, now) {
         Need::Take
-    } else {
+    } else if is_forbidden(run) {
         Need::Release
+    } else {
+        Need::Keep
     })
 }
 

@@ -114,7 +114,7 @@ fn the_lock_goes_once_nothing_of_the_run_can_run_in_azure() {
 fn a_run_that_may_not_start_does_not_keep_others_from_it() {
     for change in [
         |run: &mut Run| run.control.cancel = true,
-        |run: &mut Run| run.control.start_by = Some(wall(60)),
+        |run: &mut Run| run.control.suspend = true,
         |run: &mut Run| run.deleting = true,
         |run: &mut Run| run.resolve = Some(Resolve::Abandon(claim_id(5))),
     ] {
@@ -122,6 +122,17 @@ fn a_run_that_may_not_start_does_not_keep_others_from_it() {
         change(&mut run);
         assert_eq!(needs(&run), Need::Release);
     }
+}
+
+/// Found by the simulation: by the clock of one process `startBy` had passed, so it released the lock under which another
+/// process, whose clock was behind, had just claimed.
+#[test]
+fn a_clock_alone_releases_no_lock() {
+    let mut run = overwriting(vec![]);
+    run.control.start_by = Some(wall(60));
+    assert_eq!(needs(&run), Need::Keep);
+    run.record.end = Some(End::Failed(Failure::StartByPassed));
+    assert_eq!(needs(&run), Need::Release);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Backup jobs in Azure's words, and the listing of a vault's jobs that many runs share (CONTRACT 8).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -174,6 +174,8 @@ pub struct Listing {
     pub begun: Now,
     /// The jobs, from this listing and from those before it.
     jobs: Arc<Vec<SeenJob>>,
+    /// Where the jobs of each request are, oldest first: every look of every run asks for sixteen ids.
+    by_request: Arc<HashMap<RequestId, Vec<usize>>>,
 }
 
 /// A job with the listing that showed it last.
@@ -188,21 +190,27 @@ pub struct SeenJob {
 impl Listing {
     /// Takes what a complete listing, every page of it, found.
     pub fn new(begun: Now, jobs: Vec<SeenJob>) -> Self {
+        let mut by_request: HashMap<RequestId, Vec<usize>> = HashMap::new();
+        for (place, seen) in jobs.iter().enumerate() {
+            if let Some(id) = RequestId::of_activity(&seen.job.activity_id) {
+                by_request.entry(id).or_default().push(place);
+            }
+        }
+        let age = |place: &usize| (&jobs[*place].job.started, &jobs[*place].job.id);
+        for places in by_request.values_mut() {
+            places.sort_by(|a, b| age(a).cmp(&age(b)));
+        }
         Self {
             begun,
             jobs: Arc::new(jobs),
+            by_request: Arc::new(by_request),
         }
     }
 
     /// The jobs that carry this request id, oldest first.
     pub fn of_request(&self, id: RequestId) -> Vec<&SeenJob> {
-        let mut found: Vec<_> = self
-            .jobs
-            .iter()
-            .filter(|seen| id.matches(&seen.job.activity_id))
-            .collect();
-        found.sort_by(|a, b| (a.job.started, &a.job.id).cmp(&(b.job.started, &b.job.id)));
-        found
+        let places = self.by_request.get(&id).into_iter().flatten();
+        places.map(|place| &self.jobs[*place]).collect()
     }
 
     /// The restores of an item that have not ended.

@@ -1,8 +1,10 @@
 use super::super::facts::{ErrorText, JobStatus as J, SeenJob};
 use super::super::fixtures::*;
-use super::super::ids::{ClaimId, JobId};
-use super::super::record::Run;
-use super::super::record::{AttemptState as S, JOB_MATCHING_BROKEN, Mark, Memory};
+use super::super::ids::{ArmId, ClaimId, JobId};
+use super::super::item_lock::Turn;
+use super::super::record::{AttemptState as S, JOB_MATCHING_BROKEN, Mark, Matching, Memory};
+use super::super::record::{NoteKind, Run};
+use super::super::request::Target;
 use super::*;
 
 const SECOND: i64 = 60;
@@ -471,4 +473,196 @@ fn a_deletion_under_a_placeholder_goes_once_every_failed_job_is_visible_for_good
         "its job is young"
     );
     assert_eq!(decision(&run, WINDOW_OVER, WINDOW_OVER), Decision::LetGo);
+}
+
+fn overwriting(attempts: Vec<Attempt>) -> Run {
+    let mut run = claimed(attempts);
+    run.intent.target = Target::OriginalLocation {
+        storage_account: ArmId::new("a"),
+    };
+    run.control.start_by = Some(wall(7200));
+    run
+}
+
+fn is_hold(decision: &Decision, kind: NoteKind) -> bool {
+    matches!(decision, Decision::Hold(held, why) if *held == kind && !why.is_empty())
+}
+
+#[test]
+fn a_cancelled_run_that_would_claim_ends_and_an_open_claim_is_not_cut_short() {
+    let cancelled = |attempts: Vec<Attempt>, second| {
+        let mut run = claimed(attempts);
+        run.control.cancel = true;
+        decide(&scene(run, second, vec![]))
+    };
+    let ends = |decision: &Decision| matches!(decision, Decision::End(End::Cancelled, _));
+
+    assert!(ends(&cancelled(vec![], SECOND)));
+    assert!(ends(&cancelled(vec![attempt(1, S::NotStarted)], SECOND)));
+    let open = cancelled(vec![attempt(1, S::Unknown)], SECOND);
+    assert!(matches!(open, Decision::Wait(_)), "{open:?}");
+    assert!(ends(&cancelled(vec![attempt(1, S::Unknown)], WINDOW_OVER)));
+    assert!(
+        is_block(&cancelled(vec![accepted(1, S::JobSought)], WINDOW_OVER)),
+        "a 2xx"
+    );
+
+    let mut retried = says(claimed(vec![accepted(1, S::Blocked)]), Resolve::Retry);
+    retried.control.cancel = true;
+    let decision = decide(&scene(retried, WINDOW_OVER, vec![]));
+    assert!(is_block(&decision), "retry does not count: {decision:?}");
+
+    let mut both = a_run();
+    both.control.cancel = true;
+    both.control.suspend = true;
+    assert!(ends(&decide(&scene(both, SECOND, vec![]))));
+}
+
+#[test]
+fn a_suspended_run_claims_nothing_and_still_adopts_and_decides() {
+    let suspended = |attempts: Vec<Attempt>, second, jobs| {
+        let mut run = claimed(attempts);
+        run.control.suspend = true;
+        decide(&scene(run, second, jobs))
+    };
+    let holds = |decision: &Decision| is_hold(decision, NoteKind::WaitingForRetry);
+
+    assert!(holds(&suspended(vec![], SECOND, vec![])));
+    let own = vec![job(1, "j", J::InProgress, SECOND)];
+    assert!(adopts(&suspended(vec![], SECOND, own), 1, "j"));
+    let early = suspended(vec![attempt(1, S::Unknown)], SECOND, vec![]);
+    assert!(matches!(early, Decision::Wait(_)), "{early:?}");
+    assert!(holds(&suspended(
+        vec![attempt(1, S::Unknown)],
+        WINDOW_OVER,
+        vec![]
+    )));
+
+    let mut new = a_run();
+    new.control.suspend = true;
+    new.record.point = None;
+    assert!(
+        holds(&decide(&scene(new.clone(), SECOND, vec![]))),
+        "it chooses nothing"
+    );
+    new.control.start_by = Some(wall(SECOND));
+    let late = decide(&scene(new, SECOND, vec![]));
+    assert!(
+        matches!(late, Decision::End(End::Failed(Failure::StartByPassed), _)),
+        "{late:?}"
+    );
+}
+
+#[test]
+fn what_writes_over_a_vm_claims_only_when_it_is_its_turn_and_nobody_else_restores() {
+    let mut look = scene(overwriting(vec![]), SECOND, vec![]);
+    assert_eq!(decide(&look), Decision::Wait(SignedDuration::from_secs(1)));
+
+    look.turn = Turn::Others("somebody is first".to_owned());
+    assert!(is_hold(&decide(&look), NoteKind::ItemBusy));
+
+    look.turn = Turn::Ours;
+    assert_eq!(decide(&look), Decision::Claim(1));
+
+    look.matching = Matching::Broken;
+    assert!(is_hold(&decide(&look), NoteKind::TriggerOutcomeUnknown));
+
+    for (status, expected) in [
+        (J::InProgress, false),
+        (J::Cancelling, false),
+        (J::Other("New".to_owned()), false),
+        (J::Completed, true),
+        (J::Failed, true),
+    ] {
+        let mut other = job(1, "other", status.clone(), SECOND);
+        other.job.activity_id = "portal".to_owned();
+        let mut look = scene(overwriting(vec![]), SECOND, vec![other]);
+        look.turn = Turn::Ours;
+        let decision = decide(&look);
+        assert_eq!(decision == Decision::Claim(1), expected, "{status:?}");
+        assert_eq!(is_hold(&decision, NoteKind::ItemBusy), !expected);
+
+        look.run.intent.target = a_run().intent.target;
+        assert_eq!(
+            decide(&look),
+            Decision::Claim(1),
+            "RestoreDisks harms nobody"
+        );
+    }
+}
+
+#[test]
+fn what_writes_over_a_vm_is_never_tried_again_by_itself_once_anything_may_have_started() {
+    let over = |attempts: Vec<Attempt>, jobs| {
+        let mut look = scene(overwriting(attempts), WINDOW_OVER, jobs);
+        look.turn = Turn::Ours;
+        decide(&look)
+    };
+    for state in [
+        S::Claimed,
+        S::Unknown,
+        S::JobSought,
+        S::NotFound,
+        S::Abandoned,
+    ] {
+        let decision = over(vec![attempt(1, state)], vec![]);
+        assert!(is_block(&decision), "{state:?}: {decision:?}");
+    }
+    let jobs = vec![job(1, "j", J::Failed, WINDOW_OVER)];
+    let failed = over(vec![failed(1, "j", TRANSIENT)], jobs);
+    assert!(
+        matches!(failed, Decision::End(End::Failed(Failure::JobFailed), _)),
+        "{failed:?}"
+    );
+    assert_eq!(
+        over(vec![attempt(1, S::NotStarted)], vec![]),
+        Decision::Claim(1)
+    );
+
+    let mut released = overwriting(vec![attempt(1, S::NotFound)]);
+    released.mark = Mark::None;
+    let mut look = scene(released, WINDOW_OVER, vec![]);
+    look.turn = Turn::Ours;
+    assert!(
+        matches!(decide(&look), Decision::End(_, _)),
+        "{:?}",
+        decide(&look)
+    );
+}
+
+#[test]
+fn a_retry_of_what_writes_over_a_vm_needs_ids_that_count() {
+    let run = says(overwriting(vec![attempt(1, S::Blocked)]), Resolve::Retry);
+    let mut look = scene(run, WINDOW_OVER, vec![]);
+    look.turn = Turn::Ours;
+    assert_eq!(decide(&look), Decision::Claim(2));
+
+    look.matching = Matching::Broken;
+    assert!(is_block(&decide(&look)));
+}
+
+#[test]
+fn a_vm_that_exists_refuses_a_new_run_and_blocks_one_that_may_have_made_it() {
+    let vm = ArmId::new("/subscriptions/s/new");
+    let exists = |run: Run| when_target_exists(&scene(run, WINDOW_OVER, vec![]).look(), &vm);
+    let refused = |decision: &Decision| matches!(decision, Decision::End(End::Failed(Failure::RestoreRefused), why) if why.contains("new"));
+
+    assert!(refused(&exists(a_run())));
+    assert!(refused(&exists(claimed(vec![attempt(1, S::NotStarted)]))));
+    for state in [S::Unknown, S::Claimed, S::Blocked] {
+        assert!(
+            is_block(&exists(claimed(vec![attempt(1, state)]))),
+            "{state:?}"
+        );
+    }
+    let earlier = vec![attempt(1, S::NotFound), attempt(2, S::NotStarted)];
+    assert!(
+        is_block(&exists(claimed(earlier))),
+        "attempt 1 may have made it"
+    );
+    let left_over = exists(claimed(vec![failed(1, "j", TRANSIENT)]));
+    assert!(
+        matches!(left_over, Decision::End(End::Failed(Failure::JobFailed), _)),
+        "{left_over:?}"
+    );
 }

@@ -1,6 +1,7 @@
 //! Decides what happens to a restore. Pure: no IO crate is imported here, time comes in as `now`, randomness from outside.
 //!
-//! What is decided: [`plan`] (the next step), [`look`] (what a listing of jobs decides), [`release`] (when a claim may go).
+//! What is decided: [`plan`] (the next step), [`look`] (what a listing of jobs decides, from the [`evidence`]), [`claiming`] (what forbids a trigger), [`release`]
+//! (when a claim may go), [`item_lock`] (whose turn it is to write over a VM); [`questions`] are what several of them ask.
 //! What is written down: [`progress`] and [`following`] fold what happened into the record. The order of effects: [`pass`].
 //! What they talk about: [`facts`] and [`jobs`] (Azure's words), [`record`], [`attempt`] and [`note`] (the object's words),
 //! [`ids`]; [`ports`] is what they need from the world. [`choose`], [`request`], [`retry`] and [`pace`] are their tables.
@@ -8,6 +9,7 @@
 mod adoption;
 pub mod attempt;
 pub mod choose;
+pub mod claiming;
 mod entries;
 pub mod evidence;
 pub mod facts;

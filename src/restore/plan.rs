@@ -4,12 +4,14 @@
 //! Words: a claim *stands* while its annotation is on the object. It is *decided* once the record, under that very claim
 //! id, says what came of it; until then it is *open*, and only a look at the vault's jobs may say more.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use super::facts::Now;
 use super::ids::{JobId, OperationId};
 use super::pace::Limits;
-use super::questions::{followed, is_claim_open, is_open, may_trigger, resolution};
+use super::questions::{
+    followed, is_claim_open, is_open, may_trigger, resolution, run_timeout_passed,
+};
 use super::record::{Attempt, AttemptState, Claim, End, Failure, Mark, Memory, Resolve, Run};
 use super::release::{is_known_for_long, lets_go_without_look};
 
@@ -142,12 +144,6 @@ pub(super) fn wait_or(memory: &Memory, now: Now, step: Step) -> Step {
     }
 }
 
-/// When the run is no longer followed.
-pub(super) fn times_out_at(run: &Run) -> Option<Timestamp> {
-    let start = run.record.start_time?;
-    start.checked_add(run.control.run_timeout).ok()
-}
-
 pub(super) fn timed_out(run: &Run, now: Now) -> Option<Step> {
     let over = run_timeout_passed(run, now)?;
     let rest = match followed(run) {
@@ -158,11 +154,6 @@ pub(super) fn timed_out(run: &Run, now: Now) -> Option<Step> {
         End::Failed(Failure::RunTimedOut),
         format!("spec.timeouts.run passed at {over}{rest}"),
     ))
-}
-
-/// When `timeouts.run` was over, if it is.
-pub(super) fn run_timeout_passed(run: &Run, now: Now) -> Option<Timestamp> {
-    times_out_at(run).filter(|over| now.wall >= *over)
 }
 
 /// A person's `abandon`, as far as it ends a run that is blocked on that claim or lets go of one that cannot be read.

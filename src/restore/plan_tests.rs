@@ -385,3 +385,37 @@ fn a_word_counts_only_while_blocked_on_that_claim() {
     }
     let _ = JobStatus::Failed;
 }
+
+#[test]
+fn a_suspended_run_is_not_followed_unless_it_is_deleted() {
+    let mut run = claimed(vec![with_job(accepted(1, S::Running), "j")]);
+    run.control.suspend = true;
+    assert_eq!(step(&run), Step::SaySuspended(JobId::new("j")));
+    assert_eq!(
+        step(&deleting(run.clone())),
+        Step::Azure(Act::Follow(JobId::new("j")))
+    );
+
+    run.control.run_timeout = mins(1);
+    assert!(
+        matches!(step(&run), Step::End(End::Failed(Failure::RunTimedOut), _)),
+        "its time passes"
+    );
+
+    let mut open = claimed(vec![accepted(1, S::Accepted)]);
+    open.control.suspend = true;
+    let read = Step::Azure(Act::ReadOperation(OperationId::new("o")));
+    assert_eq!(step(&open), read, "an open outcome is decided");
+}
+
+#[test]
+fn a_run_that_is_held_or_cancelled_chooses_no_point() {
+    for change in [
+        |run: &mut Run| run.control.suspend = true,
+        |run: &mut Run| run.control.cancel = true,
+    ] {
+        let mut run = a_new_run();
+        change(&mut run);
+        assert_eq!(step(&run), Step::Azure(Act::Look));
+    }
+}

@@ -1,6 +1,8 @@
 //! Questions about a run that several decisions ask: what is open, what is followed, what a person said, what forbids a
 //! trigger.
 
+use jiff::Timestamp;
+
 use super::facts::{Now, ProtectedItem};
 use super::ids::{JobId, MAX_ATTEMPTS};
 use super::record::{Attempt, AttemptState, Claim, Mark, Resolve, Run};
@@ -84,14 +86,28 @@ pub(super) fn start_by_passed(run: &Run, now: Now) -> bool {
         .is_some_and(|start_by| now.wall >= start_by)
 }
 
-/// Whether nothing forbids a trigger that the run would send now: nobody deleted, abandoned, cancelled or suspended it, and
-/// it is not too late.
+/// Whether the object itself forbids a trigger: somebody deleted, abandoned, cancelled or suspended it.
+pub(super) fn is_forbidden(run: &Run) -> bool {
+    run.deleting
+        || matches!(run.resolve, Some(Resolve::Abandon(_)))
+        || run.control.cancel
+        || run.control.suspend
+}
+
+/// When the run is no longer followed.
+pub(super) fn times_out_at(run: &Run) -> Option<Timestamp> {
+    let start = run.record.start_time?;
+    start.checked_add(run.control.run_timeout).ok()
+}
+
+/// When `timeouts.run` was over, if it is.
+pub(super) fn run_timeout_passed(run: &Run, now: Now) -> Option<Timestamp> {
+    times_out_at(run).filter(|over| now.wall >= *over)
+}
+
+/// Whether nothing forbids a trigger that the run would send now, and it is not too late.
 pub(super) fn may_trigger(run: &Run, now: Now) -> bool {
-    !run.deleting
-        && !matches!(run.resolve, Some(Resolve::Abandon(_)))
-        && !run.control.cancel
-        && !run.control.suspend
-        && !start_by_passed(run, now)
+    !is_forbidden(run) && !start_by_passed(run, now)
 }
 
 /// The exact annotation values by which a person resolves a blocked run.

@@ -258,6 +258,35 @@ pub struct Memory {
     pub lock_is_not_held: bool,
 }
 
+impl Memory {
+    /// Notes that this process sees a claim; only the first sight of each claim id counts.
+    pub fn see_claim(&mut self, claim: ClaimId, now: Now) {
+        self.claims.entry(claim).or_insert(now.boot);
+    }
+
+    /// Notes that a listing shows a job; only the first one counts.
+    pub fn see_job_listed(&mut self, job: &JobId, listing: Now) {
+        self.jobs.entry(job.clone()).or_insert(listing.boot);
+        self.listed.entry(job.clone()).or_insert(listing.boot);
+    }
+
+    /// Notes that this process sees a job; only the first sight counts.
+    pub fn see_job(&mut self, job: &JobId, now: Now) {
+        self.jobs.entry(job.clone()).or_insert(now.boot);
+    }
+
+    /// Nothing is tried before this much time has passed.
+    pub fn wait(&mut self, now: Now, duration: SignedDuration) {
+        self.not_before = Some(now.boot + duration);
+    }
+
+    /// Something went forward: waits start small again.
+    pub fn went_forward(&mut self) {
+        self.not_before = None;
+        self.tries = 0;
+    }
+}
+
 impl Record {
     /// The attempt of that number.
     pub fn attempt(&self, number: u8) -> Option<&Attempt> {

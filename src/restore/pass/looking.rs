@@ -21,7 +21,7 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
         vault: V,
         stored: Stored<S::Version>,
     ) -> Result<After, StoreError> {
-        let turn = self.take_turn(&stored.run).await?;
+        let turn = Box::pin(self.take_turn(&stored.run)).await?;
         let begun_after = match turn {
             Turn::NotAsked => stored.read_at.boot,
             Turn::Ours | Turn::Others(_) => self.clock.now().boot,
@@ -78,7 +78,7 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
         }
         self.memory.heeded = questions::resolution(run).cloned();
         tracing::debug!(decision = ?decision, "looked");
-        self.carry_out(vault, stored, decision, matching).await
+        Box::pin(self.carry_out(vault, stored, decision, matching)).await
     }
 
     /// Remembers which jobs of the run a listing shows, and the oldest of them.
@@ -124,9 +124,11 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
             Decision::Claim(_) if !self.store.may_claim() => {
                 return Ok(After::In(SignedDuration::from_secs(1)));
             }
-            Decision::Claim(attempt) => return self.trigger(vault, stored, attempt).await,
+            Decision::Claim(attempt) => {
+                return Box::pin(self.trigger(vault, stored, attempt)).await;
+            }
             Decision::LetGo => return self.let_go(&stored).await,
-            Decision::SelectFirst => return self.choose(vault, stored).await,
+            Decision::SelectFirst => return Box::pin(self.choose(vault, stored)).await,
             Decision::Adopt {
                 attempt,
                 job,

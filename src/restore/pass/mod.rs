@@ -55,7 +55,7 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
     /// # Errors
     /// When the object cannot be read or written; nothing is lost, the next pass starts again from a read.
     pub async fn run(mut self) -> Result<After, StoreError> {
-        let result = self.step().await;
+        let result = Box::pin(self.step()).await;
         if let Err(StoreError::Refused(_) | StoreError::Lost(_)) = &result {
             // The API server is in trouble, or refuses for good; Azure is not asked again each time that is found out.
             let soon = self.clock.now().boot + pace::AFTER_REFUSED_WRITE;
@@ -111,13 +111,16 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
                 if let Act::Follow(id) = &act {
                     self.memory.asked_for = Some(id.clone());
                 }
+                // Boxed, as each is large and only one of them is needed.
                 match self.vault.clone() {
                     Err(note) => self.without_vault(stored, note).await,
                     Ok(vault) => match act {
-                        Act::Select => self.select(vault, stored).await,
-                        Act::Look => self.look(vault, stored).await,
-                        Act::ReadOperation(id) => self.read_operation(vault, stored, id).await,
-                        Act::Follow(id) => self.follow(vault, stored, id).await,
+                        Act::Select => Box::pin(self.select(vault, stored)).await,
+                        Act::Look => Box::pin(self.look(vault, stored)).await,
+                        Act::ReadOperation(id) => {
+                            Box::pin(self.read_operation(vault, stored, id)).await
+                        }
+                        Act::Follow(id) => Box::pin(self.follow(vault, stored, id)).await,
                     },
                 }
             }
@@ -257,7 +260,7 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
         };
         self.save(stored, &record).await?;
         let now = self.clock.now();
-        let over = plan::times_out_at(&stored.run);
+        let over = questions::times_out_at(&stored.run);
         Ok(over.map_or(After::Rest, |over| {
             After::In(
                 over.duration_since(now.wall)

@@ -60,7 +60,7 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
         let outcome = vault.trigger(&trigger).await;
         tracing::info!(attempt, outcome = outcome.label(), "triggered");
         self.store.count_trigger(outcome.label());
-        self.record_outcome(claim, before, &outcome).await
+        Box::pin(self.record_outcome(claim, before, &outcome)).await
     }
 
     /// Writes down what came of a trigger, only while the claim is the one it was sent under.

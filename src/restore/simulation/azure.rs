@@ -210,7 +210,7 @@ impl Vault for Port {
             {
                 world.take_risk(self.run, Risk::LateSend);
             }
-            world.check_send(self.run, self.process, trigger.request_id);
+            world.check_send((self.run, self.process), trigger.request_id, now.wall);
             world.post(self.run, trigger)
         };
         let wait = answer_at - self.world.lock().now;

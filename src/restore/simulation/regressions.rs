@@ -4,9 +4,10 @@ use jiff::SignedDuration;
 
 use super::super::facts::JobStatus;
 use super::super::record::{Control, End, Failure, Mark};
-use super::runner::{Played, a_world, play};
-use super::weather::{Answer, Event, Weather};
-use super::world::{MINUTE, Ms, Object, SECOND};
+use super::runner::{Kind, Played, a_world, play, world_of};
+use super::script::{Line, Moment};
+use super::weather::{Answer, Edit, Event, Weather};
+use super::world::{MINUTE, Ms, Object, SECOND, wall};
 
 fn control(retry_limit: u8, timeout: i64) -> Control {
     Control {
@@ -213,5 +214,139 @@ fn an_accepted_trigger_without_a_job_blocks_the_run() {
         let played = played(weather, control(2, 1440));
         assert_eq!(played.world.sends, 1);
         assert!(object(&played).record.is_blocked_on_a_claim(), "{answer:?}");
+    }
+}
+
+/// Two runs that write over one VM, in this weather; each ends with a job of its own.
+fn one_after_the_other(events: Vec<(Ms, Event)>) {
+    let control = Control {
+        start_by: Some(wall(200 * MINUTE)),
+        ..control(2, 1440)
+    };
+    let wishes = [(Kind::OriginalLocation, control); 2];
+    let mut world = world_of(a_weather(events), &wishes, fastrand::Rng::with_seed(7));
+    world.trace = Some(Vec::new());
+    let played = play(world);
+    let trace = played.trace.join("\n");
+    assert!(
+        played.violations.is_empty(),
+        "{:?}\n{trace}",
+        played.violations
+    );
+    let jobs = &played.world.jobs;
+    assert_eq!(jobs.len(), 2, "{trace}");
+    assert!(jobs[1].started >= jobs[0].ends, "{trace}");
+    assert_eq!(played.world.lock, None, "{trace}");
+}
+
+#[test]
+fn two_runs_write_over_one_vm_one_after_the_other() {
+    one_after_the_other(vec![]);
+}
+
+#[test]
+fn a_crash_at_any_instant_never_lets_two_write_over_one_vm() {
+    for at in (0..14 * SECOND).step_by(160) {
+        one_after_the_other(vec![(at, Event::Crash(0)), (at, Event::Crash(1))]);
+    }
+}
+
+/// Around the end of the first run: its lock is released once, also when the process dies in between.
+#[test]
+fn a_crash_around_the_end_leaves_no_lock_behind() {
+    for at in (600 * SECOND..680 * SECOND).step_by(400) {
+        one_after_the_other(vec![(at, Event::Crash(0)), (at, Event::Crash(1))]);
+    }
+}
+
+/// By the clock of one process `startBy` had passed: it released the lock under which the other one, whose clock was behind,
+/// had just claimed (schedule 26537).
+#[test]
+fn a_clock_that_is_ahead_releases_no_lock_of_a_claim() {
+    for at in (0..4 * SECOND).step_by(40) {
+        let control = Control {
+            start_by: Some(wall(100 * MINUTE)),
+            ..control(2, 1440)
+        };
+        let wishes = [(Kind::OriginalLocation, control)];
+        let weather = a_weather(vec![(at, Event::SetClock(0, 120 * MINUTE))]);
+        let played = play(world_of(weather, &wishes, fastrand::Rng::with_seed(7)));
+        assert!(played.violations.is_empty(), "{:?}", played.violations);
+    }
+}
+
+/// A run whose object is deleted while it waits for its trigger leaves the lock with nobody to release it: the other one
+/// takes it over after a window.
+#[test]
+fn the_lock_of_an_object_that_is_gone_is_taken_over() {
+    let control = Control {
+        start_by: Some(wall(200 * MINUTE)),
+        ..control(2, 1440)
+    };
+    let wishes = [(Kind::OriginalLocation, control); 2];
+    let weather = a_weather(vec![(5 * SECOND, Event::Delete)]);
+    let mut world = world_of(weather, &wishes, fastrand::Rng::with_seed(7));
+    world.somebody_restores(None);
+    world.jobs[0].visible = 0;
+    world.jobs[0].solid = 0;
+    world.trace = Some(Vec::new());
+    let played = play(world);
+    let trace = played.trace.join("\n");
+    assert!(played.violations.is_empty(), "{trace}");
+    let ours = played.world.jobs.iter().filter(|job| job.run == Some(1));
+    assert_eq!(ours.count(), 1, "{trace}");
+    assert!(
+        trace.contains("takes the lock for r1, held by Some("),
+        "{trace}"
+    );
+}
+
+#[test]
+fn a_vm_that_exists_is_not_made_again() {
+    let play_with = |events| {
+        let wishes = [(Kind::AlternateLocation, control(2, 1440))];
+        let mut world = world_of(a_weather(events), &wishes, fastrand::Rng::with_seed(7));
+        world.weather.answers = vec![Answer::LosesAnswerBeforeEffect];
+        let played = play(world);
+        assert!(played.violations.is_empty(), "{:?}", played.violations);
+        played
+    };
+    let new = play_with(vec![(0, Event::TakeName)]);
+    assert_eq!(new.world.sends, 0);
+    let end = object(&new).record.end.clone();
+    assert_eq!(end, Some(End::Failed(Failure::RestoreRefused)));
+
+    let doubtful = play_with(vec![(5 * MINUTE, Event::TakeName)]);
+    assert_eq!(doubtful.world.sends, 1);
+    assert!(object(&doubtful).record.is_blocked_on_a_claim());
+
+    let freed = play_with(vec![
+        (5 * MINUTE, Event::TakeName),
+        (30 * MINUTE, Event::FreeName),
+    ]);
+    assert_eq!(freed.world.sends, 2);
+    assert_eq!(object(&freed).record.end, Some(End::Succeeded));
+}
+
+/// Edits between the claim and the send: what was claimed is sent or too late, and nothing follows it.
+#[test]
+fn an_edit_between_claim_and_send_makes_no_second_job() {
+    for edit in [
+        Edit::Cancel,
+        Edit::Suspend(true),
+        Edit::StartBy(0),
+        Edit::RetryLimit(0),
+        Edit::RunTimeout(1),
+    ] {
+        let weather = Weather {
+            scripts: vec![vec![
+                Line::Until(Moment::Claimed),
+                Line::Do(Event::Edit(edit)),
+            ]],
+            ..a_weather(vec![(60 * MINUTE, Event::Edit(Edit::Suspend(false)))])
+        };
+        let played = played(weather, control(2, 1440));
+        assert_eq!(played.world.sends, 1, "{edit:?}");
+        assert_eq!(played.world.jobs.len(), 1, "{edit:?}");
     }
 }

@@ -248,8 +248,9 @@ pub fn play(mut world: World) -> Played {
             }
         }
         let world = shared.lock();
-        let rests =
-            world.now > settled && world.next_line().is_none() && world.runs.iter().all(rests);
+        let rests = world.now > settled
+            && world.next_line().is_none()
+            && (0..runs).all(|run| rests(&world, run));
         if rests || world.violations.len() > 3 {
             break;
         }
@@ -287,11 +288,13 @@ fn next_instant(shared: &Shared, seats: &Seats, event: Option<Ms>) -> Option<Ms>
 }
 
 /// Whether nothing but a person can change this any more: no need to watch it for hours.
-fn rests(intended: &Intended) -> bool {
-    intended.object.as_ref().is_none_or(|object| {
-        object.record.phase == Phase::Blocked
-            || object.record.end.is_some() && object.mark == Mark::None
-    })
+fn rests(world: &World, run: usize) -> bool {
+    let Some(object) = &world.runs[run].object else {
+        return true;
+    };
+    let done = object.record.phase == Phase::Blocked
+        || object.record.end.is_some() && object.mark == Mark::None;
+    done && !world.holds_for_nothing(run)
 }
 
 /// Lets happen what scripts say about this instant.

@@ -212,8 +212,14 @@ impl Weather {
             lines.push(Line::Until(moment));
         }
         lines.push(Line::Do(Event::Aim(0)));
-        lines.push(Line::Do(Event::drawn(rng)));
-        vec![lines]
+        // A vault that goes so late would not come back.
+        match Event::drawn(rng) {
+            Event::LoseVault => Vec::new(),
+            event => {
+                lines.push(Line::Do(event));
+                vec![lines]
+            }
+        }
     }
 }
 

@@ -96,7 +96,7 @@ async fn a_restore_of(world: &World, name: &str, at: At) -> Restore {
     let duration = match at {
         At::Pending | At::Ended | At::Over => "30s",
         At::Claimed | At::Accepted | At::Running => "6m",
-        At::Unclaimed => "14m",
+        At::Unclaimed => "18m",
     };
     let operation = json!({"inProgress": if at == At::Accepted { "150s" } else { "40s" }});
     let goes = json!({"duration": duration, "listDelay": "1m", "operation": operation});

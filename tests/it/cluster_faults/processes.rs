@@ -62,7 +62,9 @@ async fn three_controllers_with_clocks_that_drift_apart_make_one_job_a_run() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn process_stopped_around_its_trigger_while_another_goes_on_makes_no_second_job() {
-    let world = World::builder("stopped").behind_a_proxy().start().await;
+    // The window is over before the process's own waits for answers are, which are real time: 5 s and 10 s.
+    let builder = World::builder("stopped").scale(120).behind_a_proxy();
+    let world = builder.start().await;
     let in_flight = |name: &str, when: &str| json!({"match": {"operation": "TriggerRestore", "path": name}, "action": {"when": when, "delay": "PT2M", "reset": when == "beforeEffect"}});
     let rules = json!([
         in_flight("unsent-", "beforeEffect"),
@@ -73,7 +75,7 @@ async fn process_stopped_around_its_trigger_while_another_goes_on_makes_no_secon
     let held = world.proxy().rule(held);
     let names = ["claimed-x", "unsent-x", "unheard-x"];
     for name in names {
-        let goes = json!({"duration": "4m"});
+        let goes = json!({"duration": "8m"});
         let restore = a_restore_that(&world, name, goes).await;
         world.apply(restore.json()).await;
     }
@@ -94,7 +96,9 @@ async fn process_stopped_around_its_trigger_while_another_goes_on_makes_no_secon
     held.release();
     let (_proxy, options) = world.another_way().await;
     let _other = world.another_controller(options).await;
-    join_all(names.map(|name| world.ended(name))).await;
+    let sent = async |name, count| (world.azure.posts(name).await.len() == count).then_some(());
+    eventually("another's request", 60, async || sent("claimed-x", 1).await).await;
+    eventually("another's attempt", 60, async || sent("unsent-x", 2).await).await;
     signal(stopped, "-CONT");
     // What it would do, it does at once.
     world.pass(SignedDuration::from_mins(3)).await;

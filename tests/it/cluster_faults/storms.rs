@@ -1,7 +1,7 @@
 //! Somebody changes objects while the controller works on them.
 
 use super::{a_quick_restore, a_restore_that, attempts, ends_with_its_one_job};
-use crate::support::reading::text;
+use crate::support::reading::phase;
 use crate::support::world::World;
 use futures::future::join_all;
 use serde_json::{Value, json};
@@ -24,7 +24,13 @@ async fn object_that_somebody_changes_all_the_time_is_restored_once() {
     let world = World::builder("storm").behind_a_proxy().start().await;
     let label = |n: u32| json!({"metadata": {"labels": {"turn": n.to_string()}}});
     let control = |n: u32| json!({"spec": {"retryLimit": n % 3}});
-    let both = |n: u32| if n % 2 == 0 { label(n) } else { control(n) };
+    let both = |n: u32| {
+        if n.is_multiple_of(2) {
+            label(n)
+        } else {
+            control(n)
+        }
+    };
     let changes: [(&str, &(dyn Fn(u32) -> Value + Sync)); 3] = [
         ("storm-labels", &label),
         ("storm-spec", &control),
@@ -38,8 +44,8 @@ async fn object_that_somebody_changes_all_the_time_is_restored_once() {
         storm(&world, name, change).await;
         let object = world.get("VmRestore", name).await.unwrap();
         assert!(
-            text(&object, "/job/id") != "",
-            "a storm must not stop it: {object:#}"
+            !phase(&object).is_empty(),
+            "nothing was written: {object:#}"
         );
         ends_with_its_one_job(&world, name).await
     });

@@ -6,15 +6,12 @@ use futures::future::join_all;
 use serde_json::Value;
 use testbed::proxy::Moment::{After, Before};
 use testbed::proxy::Trouble::{Answered, Lost};
-use testbed::proxy::{Proxy, Rule, Trouble, Which};
+use testbed::proxy::{InForce, Proxy, Rule, Trouble, Which};
 
 /// What happens to the writes of one restore.
 struct Case {
     name: String,
-    /// Sets the rules; the last one must have been applied in the end.
-    rules: Vec<Rule>,
-    /// The attempts that the status shows in the end.
-    attempts: &'static [u64],
+    rule: Rule,
 }
 
 impl Case {
@@ -26,19 +23,11 @@ impl Case {
         };
         let name = format!("{what}-{word}-{}-x{times}", moment.as_str());
         let rule = Rule::new(which(&name), trouble).times(times);
-        Self {
-            name,
-            rules: vec![rule],
-            attempts: &[1],
-        }
+        Self { name, rule }
     }
 
-    fn put(&self, proxy: &Proxy) -> testbed::proxy::InForce {
-        let rules = self.rules.iter().cloned();
-        rules
-            .map(|rule| proxy.rule(rule))
-            .last()
-            .expect("every case has a rule")
+    fn put(&self, proxy: &Proxy) -> InForce {
+        proxy.rule(self.rule.clone())
     }
 }
 
@@ -107,7 +96,7 @@ async fn write_whose_answer_is_lost_or_wrong_makes_no_second_job() {
 
     for ((case, rule), object) in cases.iter().zip(rules).zip(&ended) {
         assert!(rule.applied() > 0, "{}: nothing happened", case.name);
-        assert_eq!(attempts(object), case.attempts, "{}: {object:#}", case.name);
+        assert_eq!(attempts(object), [1], "{}: {object:#}", case.name);
         let posts = world.azure.posts(&case.name).await;
         assert_eq!(posts.len(), 1, "{}: {posts:#?}", case.name);
     }
