@@ -1,6 +1,6 @@
 //! Folds reads of the operation and of the job into the record, and says what of it is worth a write.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::entries::*;
 use super::facts::{ErrorText, JobDetail, JobStatus, Now, Operation, OperationStatus};
@@ -200,7 +200,32 @@ pub fn worth_writing(old: &Record, new: &Record) -> Record {
     {
         *is = was.clone();
     }
+    if record.note.kind == old.note.kind
+        && tells_no_later_time(&old.note.message, &record.note.message)
+    {
+        record.note.clone_from(&old.note);
+    }
     record
+}
+
+/// Whether two messages differ in times only, and no time of the new one is later. Each process counts its own windows: two
+/// that look at one run would else write their own time over that of the other for as long as it waits.
+fn tells_no_later_time(was: &str, is: &str) -> bool {
+    let time = |word: &str| -> Option<Timestamp> {
+        word.trim_end_matches([';', ',', ':', '.']).parse().ok()
+    };
+    let (mut old, mut new) = (was.split(' '), is.split(' '));
+    loop {
+        match (old.next(), new.next()) {
+            (None, None) => return true,
+            (Some(was), Some(is)) if was == is => {}
+            (Some(was), Some(is)) => match (time(was), time(is)) {
+                (Some(was), Some(is)) if is <= was => {}
+                _ => return false,
+            },
+            _ => return false,
+        }
+    }
 }
 
 pub(super) fn same_state(was: &JobDetail, is: &JobDetail) -> bool {

@@ -268,3 +268,26 @@ fn why_a_deletion_waits_is_written_also_when_the_job_did_not_move() {
     super::super::progress::deletion_waits(&mut new, true, "it waits".to_owned());
     assert_eq!(worth_writing(&old, &new).note.message, "it waits");
 }
+
+#[test]
+fn a_time_in_a_message_is_written_only_when_it_is_a_later_one() {
+    let says = |message: &str| {
+        let mut record = Record::default();
+        record.note.message = message.to_owned();
+        record
+    };
+    let old = says("waits until about 2026-01-01T00:16:00Z, for 1 job");
+    for (new, written) in [
+        ("waits until about 2026-01-01T00:15:00Z, for 1 job", false),
+        ("waits until about 2026-01-01T00:17:00Z, for 1 job", true),
+        ("waits until about 2026-01-01T00:15:00Z, for 2 job", true),
+        (
+            "waits until about 2026-01-01T00:15:00Z, for 1 job more",
+            true,
+        ),
+        ("waits until about now, for 1 job", true),
+    ] {
+        let kept = worth_writing(&old, &says(new));
+        assert_eq!(kept.note.message == new, written, "{new}");
+    }
+}

@@ -334,3 +334,16 @@ fn an_edit_between_claim_and_send_makes_no_second_job() {
         assert_eq!(played.world.jobs.len(), 1, "{edit:?}");
     }
 }
+/// Each process counted its own window of a deletion without a vault and wrote its own time into the message, over that of
+/// the other, twice a second until it went (schedule 2310).
+#[test]
+fn two_processes_do_not_write_over_each_others_times() {
+    played(
+        a_weather(vec![
+            (MINUTE, Event::Pause(0, 4 * MINUTE)),
+            (4 * MINUTE, Event::LoseVault),
+            (4 * MINUTE + 1, Event::Delete),
+        ]),
+        control(2, 1440),
+    );
+}
