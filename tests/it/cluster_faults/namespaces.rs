@@ -176,19 +176,18 @@ async fn delete_namespace(world: &World) {
 /// Waits for the deletion of the restore until it says why it waits, and returns whether it said so, or did not wait. Where
 /// it waits for a person, the person does what it says.
 async fn told_why_it_waits(world: &World, case: &Case) -> bool {
-    let mut waits_since = None;
+    let (mut waits_since, mut told) = (None, false);
     let start = Instant::now();
-    while start.elapsed() < Duration::from_secs(60) {
+    while start.elapsed() < Duration::from_secs(90) {
         let Some(object) = world.get("VmRestore", &case.name).await else {
             // On a busy machine its job may have been visible for long enough already.
-            return waits_since
-                .is_none_or(|since: Instant| since.elapsed() < Duration::from_secs(2));
+            return told
+                || waits_since
+                    .is_none_or(|since: Instant| since.elapsed() < Duration::from_secs(2));
         };
         if object["metadata"]["deletionTimestamp"].is_string() {
             waits_since.get_or_insert_with(Instant::now);
-            if message(&object).contains("deletion waits") {
-                return true;
-            }
+            told |= message(&object).contains("deletion waits");
         }
         let claim = claim(&object).unwrap_or_default();
         let abandon = claim.replace("1/", "abandon:");
