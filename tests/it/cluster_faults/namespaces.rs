@@ -82,9 +82,13 @@ async fn play(all: &World, case: &Case) {
     let name = case.name.as_str();
     // The namespace controller waits for 5 s, which are 5 min here, before it deletes anything. The job is known from its
     // operation and listed later, so that its claim still stands then.
-    let operation = if case.at == At::Accepted { "12m" } else { "4s" };
+    // That of an accepted one is listed before its window is over: a person who abandons it then does no harm.
+    let (operation, late) = match case.at {
+        At::Accepted => ("8m", "0s"),
+        At::Pending | At::Running | At::Blocked => ("4s", "8m"),
+    };
     let goes =
-        json!({"duration": "12m", "listDelay": "8m", "operation": {"inProgress": operation}});
+        json!({"duration": "12m", "listDelay": late, "operation": {"inProgress": operation}});
     let restore = a_restore_that(world, name, goes).await;
     make(world, case).await;
     let restore = match case.at {
