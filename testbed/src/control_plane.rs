@@ -1,14 +1,13 @@
 //! etcd and kube-apiserver, with RBAC, on free loopback ports.
 
 use crate::api_server::{api_server, controller_manager, etcd, free_ports, write_credentials};
-use crate::kubeconfig::{self, Access, write_private};
+use crate::kubeconfig::{self, Access};
 use crate::proxy::Proxy;
-use crate::{Process, Supervisor, TestbedError, assets, install_crypto_provider, repository};
+use crate::{Process, Supervisor, TestbedError, install_crypto_provider, repository};
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use kube::api::{Api, ObjectMeta, PostParams};
 use std::path::{Path, PathBuf};
-use std::process::Output;
 use std::time::Duration;
 use tokio::sync::OnceCell;
 
@@ -205,53 +204,6 @@ impl ControlPlane {
         self.api_server.pid()
     }
 
-    /// Runs kubectl as the admin and returns what it printed, whatever its exit code.
-    ///
-    /// # Errors
-    /// If kubectl is missing or cannot be started.
-    pub async fn kubectl(&self, args: &[&str]) -> Result<Output, TestbedError> {
-        kubectl(&self.kubeconfig, self.supervisor.folder(), args).await
-    }
-
-    /// The same, for a command that has to succeed; returns its standard output.
-    ///
-    /// # Errors
-    /// [`TestbedError::Kubectl`] with what it printed on standard error.
-    pub async fn kubectl_ok(&self, args: &[&str]) -> Result<String, TestbedError> {
-        let output = self.kubectl(args).await?;
-        if output.status.success() {
-            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-        }
-        Err(TestbedError::Kubectl {
-            command: args.join(" "),
-            stderr: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
-        })
-    }
-
-    /// `kubectl apply -f` of a file or a folder; returns what kubectl printed.
-    ///
-    /// # Errors
-    /// If the API server refuses something; the message is its own.
-    pub async fn apply(&self, path: impl AsRef<Path>) -> Result<String, TestbedError> {
-        let path = path.as_ref().display().to_string();
-        self.kubectl_ok(&["apply", "-f", &path]).await
-    }
-
-    /// `kubectl apply` of a text with one or more YAML documents.
-    ///
-    /// # Errors
-    /// As [`ControlPlane::apply`].
-    pub async fn apply_text(&self, text: &str) -> Result<String, TestbedError> {
-        let file = self
-            .supervisor
-            .folder()
-            .join(format!("apply-{}.yaml", uuid::Uuid::new_v4().simple()));
-        write_private(&file, text)?;
-        let applied = self.apply(&file).await;
-        let _ = std::fs::remove_file(&file);
-        applied
-    }
-
     /// Installs the CRDs of `crds/` and the namespace and roles of `deploy/`, once per control plane.
     ///
     /// # Errors
@@ -295,7 +247,7 @@ impl ControlPlane {
     /// alone, once per control plane.
     ///
     /// # Errors
-    /// If the binary is missing ([`assets::has_controller_manager`]) or does not start.
+    /// If the binary is missing ([`crate::assets::has_controller_manager`]) or does not start.
     pub async fn delete_namespaces(&self) -> Result<(), TestbedError> {
         let start = async || {
             let folder = self.supervisor.folder();
@@ -406,23 +358,6 @@ impl ControlPlane {
     pub async fn stop(self) {
         self.supervisor.stop().await;
     }
-}
-
-/// Runs kubectl with a kubeconfig; its discovery cache lies in `folder`.
-pub(crate) async fn kubectl(
-    kubeconfig: &Path,
-    folder: &Path,
-    args: &[&str],
-) -> Result<Output, TestbedError> {
-    tokio::process::Command::new(assets::binary("kubectl")?)
-        .args(args)
-        .env("KUBECONFIG", kubeconfig)
-        .env("KUBECACHEDIR", folder.join("kubectl-cache"))
-        .stdin(std::process::Stdio::null())
-        .kill_on_drop(true)
-        .output()
-        .await
-        .map_err(TestbedError::io("run kubectl"))
 }
 
 fn already_there<T>(result: kube::Result<T>) -> kube::Result<()> {

@@ -1,6 +1,6 @@
 //! `make demo` and `make playground`: the product as a person meets it.
 
-use crate::control_plane::kubectl;
+use crate::kubectl::kubectl;
 use crate::{Testbed, TestbedError, repository};
 use serde_json::Value;
 use std::io::{IsTerminal as _, Write as _};

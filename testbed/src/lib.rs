@@ -25,6 +25,7 @@ pub mod demo;
 mod emulator;
 mod error;
 mod kubeconfig;
+mod kubectl;
 pub mod proxy;
 pub mod replay;
 

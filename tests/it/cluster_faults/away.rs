@@ -107,14 +107,23 @@ async fn overloaded_api_server_delays_restores_and_no_more() {
             .times(0)
             .every(nth)
     };
-    world.proxy().rule(refused(3, Moment::Before, 429));
-    world.proxy().rule(refused(5, Moment::Before, 500));
-    let late = world.proxy().rule(refused(7, Moment::After, 504));
     let names: Vec<String> = (0..8).map(|n| format!("overload-{n}")).collect();
+    world.proxy().rule(refused(1, Moment::Before, 429));
     for name in &names {
         let restore = a_quick_restore(&world, name).await;
         world.apply(restore.json()).await;
     }
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let reads = count(&world, |asked| asked.path.contains("/vmrestores/overload-"));
+    // A read every two to four seconds.
+    assert!(
+        (1..=3 * names.len()).contains(&reads),
+        "{reads} reads of an API server that refuses all"
+    );
+    world.proxy().pass_everything();
+    world.proxy().rule(refused(3, Moment::Before, 429));
+    world.proxy().rule(refused(5, Moment::Before, 500));
+    let late = world.proxy().rule(refused(7, Moment::After, 504));
     late.reached(8).await;
     let some = world.get("VmRestore", "overload-0").await.unwrap();
     assert_ne!(reason(&some), "Blocked");

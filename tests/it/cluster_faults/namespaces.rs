@@ -82,9 +82,13 @@ async fn play(all: &World, case: &Case) {
     let name = case.name.as_str();
     // The namespace controller waits for 5 s, which are 5 min here, before it deletes anything. The job is known from its
     // operation and listed later, so that its claim still stands then.
-    let operation = if case.at == At::Accepted { "12m" } else { "4s" };
+    // That of an accepted one is listed before its window is over: a person who abandons it then does no harm.
+    let (operation, late) = match case.at {
+        At::Accepted => ("8m", "0s"),
+        At::Pending | At::Running | At::Blocked => ("4s", "8m"),
+    };
     let goes =
-        json!({"duration": "12m", "listDelay": "8m", "operation": {"inProgress": operation}});
+        json!({"duration": "12m", "listDelay": late, "operation": {"inProgress": operation}});
     let restore = a_restore_that(world, name, goes).await;
     make(world, case).await;
     let restore = match case.at {
@@ -176,19 +180,18 @@ async fn delete_namespace(world: &World) {
 /// Waits for the deletion of the restore until it says why it waits, and returns whether it said so, or did not wait. Where
 /// it waits for a person, the person does what it says.
 async fn told_why_it_waits(world: &World, case: &Case) -> bool {
-    let mut waits_since = None;
+    let (mut waits_since, mut told) = (None, false);
     let start = Instant::now();
-    while start.elapsed() < Duration::from_secs(60) {
+    while start.elapsed() < Duration::from_secs(90) {
         let Some(object) = world.get("VmRestore", &case.name).await else {
             // On a busy machine its job may have been visible for long enough already.
-            return waits_since
-                .is_none_or(|since: Instant| since.elapsed() < Duration::from_secs(2));
+            return told
+                || waits_since
+                    .is_none_or(|since: Instant| since.elapsed() < Duration::from_secs(2));
         };
         if object["metadata"]["deletionTimestamp"].is_string() {
             waits_since.get_or_insert_with(Instant::now);
-            if message(&object).contains("deletion waits") {
-                return true;
-            }
+            told |= message(&object).contains("deletion waits");
         }
         let claim = claim(&object).unwrap_or_default();
         let abandon = claim.replace("1/", "abandon:");
