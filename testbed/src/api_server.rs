@@ -1,4 +1,4 @@
-//! What etcd and kube-apiserver are started with: ports, keys, certificates, flags.
+//! What etcd, kube-apiserver and kube-controller-manager are started with: ports, keys, certificates, flags.
 
 use crate::kubeconfig::write_private;
 use crate::supervise::ProcessSpec;
@@ -115,5 +115,27 @@ pub(crate) fn api_server(
         args: args.to_vec(),
         env: BTreeMap::new(),
         log: folder.join("kube-apiserver.log"),
+    })
+}
+
+/// kube-controller-manager with its namespace controller alone: there are no nodes, and nothing else has to happen by
+/// itself.
+pub(crate) fn controller_manager(
+    folder: &Path,
+    kubeconfig: &Path,
+) -> Result<ProcessSpec, TestbedError> {
+    let args = [
+        format!("--kubeconfig={}", kubeconfig.display()),
+        "--controllers=namespace-controller".to_owned(),
+        "--leader-elect=false".to_owned(),
+        "--secure-port=0".to_owned(),
+    ];
+    Ok(ProcessSpec {
+        name: assets::CONTROLLER_MANAGER.to_owned(),
+        stage: Stage::ControllerManager,
+        program: assets::binary(assets::CONTROLLER_MANAGER)?,
+        args: args.to_vec(),
+        env: BTreeMap::new(),
+        log: folder.join("kube-controller-manager.log"),
     })
 }

@@ -9,8 +9,11 @@ use std::time::{Duration, Instant};
 /// The Kubernetes version that `tests/controlplane/go.mod` pins; the API server says it of itself.
 pub const KUBERNETES_VERSION: &str = "1.36.3";
 
+/// File name of the part that deletes namespaces; a folder for envtest lacks it.
+pub(crate) const CONTROLLER_MANAGER: &str = "kube-controller-manager";
+
 /// File name, Go package and whether the Kubernetes version is linked in.
-const BINARIES: [(&str, &str, bool); 3] = [
+const BINARIES: [(&str, &str, bool); 4] = [
     ("etcd", "go.etcd.io/etcd/server/v3", false),
     (
         "kube-apiserver",
@@ -18,6 +21,11 @@ const BINARIES: [(&str, &str, bool); 3] = [
         true,
     ),
     ("kubectl", "k8s.io/kubernetes/cmd/kubectl", true),
+    (
+        CONTROLLER_MANAGER,
+        "k8s.io/kubernetes/cmd/kube-controller-manager",
+        true,
+    ),
 ];
 
 /// Where the binaries are, or will be: `KUBEBUILDER_ASSETS`, else
@@ -45,6 +53,14 @@ pub fn binary(name: &str) -> Result<PathBuf, TestbedError> {
     }
 }
 
+/// Whether kube-controller-manager is there. A folder that was made for envtest lacks it: what needs it is left out.
+///
+/// # Errors
+/// If the home folder is unknown or the Go module cannot be read.
+pub fn has_controller_manager() -> Result<bool, TestbedError> {
+    Ok(folder()?.join(CONTROLLER_MANAGER).is_file())
+}
+
 /// Builds what is missing and says so on standard error; does nothing if all is there. Returns the folder.
 ///
 /// The binaries are built in a folder of their own, which takes its final name when it is complete: a run that is
@@ -54,11 +70,17 @@ pub fn binary(name: &str) -> Result<PathBuf, TestbedError> {
 /// If Go is missing or the build fails; Go's own output has been shown by then.
 pub fn build() -> Result<PathBuf, TestbedError> {
     let place = folder()?;
-    if BINARIES.iter().all(|(name, ..)| place.join(name).is_file()) {
+    let given = set_variable("KUBEBUILDER_ASSETS").is_some();
+    let wanted = || {
+        let names = BINARIES.iter().map(|(name, ..)| *name);
+        names.filter(move |name| !(given && *name == CONTROLLER_MANAGER))
+    };
+    if wanted().all(|name| place.join(name).is_file()) {
         return Ok(place);
     }
-    if set_variable("KUBEBUILDER_ASSETS").is_some() {
-        let wanted = BINARIES.map(|(name, ..)| name).join(", ");
+    if given {
+        let wanted: Vec<_> = wanted().collect();
+        let wanted = wanted.join(", ");
         return Err(TestbedError::Tool(format!(
             "KUBEBUILDER_ASSETS is set to {}, which lacks one of {wanted}; complete it or unset the variable",
             place.display()
@@ -83,7 +105,7 @@ pub fn build() -> Result<PathBuf, TestbedError> {
 
 fn build_into(folder: &Path) -> Result<(), TestbedError> {
     eprintln!(
-        "control plane: building etcd, kube-apiserver and kubectl v{KUBERNETES_VERSION} from source.\n\
+        "control plane: building etcd, kube-apiserver, kube-controller-manager and kubectl v{KUBERNETES_VERSION} from source.\n\
          control plane: this happens once per machine and takes about 10 minutes on 2 cores (2.2 GB of Go's build cache)."
     );
     let start = Instant::now();

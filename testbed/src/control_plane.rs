@@ -1,7 +1,8 @@
 //! etcd and kube-apiserver, with RBAC, on free loopback ports.
 
-use crate::api_server::{api_server, etcd, free_ports, write_credentials};
+use crate::api_server::{api_server, controller_manager, etcd, free_ports, write_credentials};
 use crate::kubeconfig::{self, Access, write_private};
+use crate::proxy::Proxy;
 use crate::{Process, Supervisor, TestbedError, assets, install_crypto_provider, repository};
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
@@ -31,6 +32,7 @@ pub struct ControlPlane {
     admin_token: String,
     kubeconfig: PathBuf,
     installed: OnceCell<()>,
+    controller_manager: OnceCell<Process>,
 }
 
 impl ControlPlane {
@@ -96,6 +98,7 @@ impl ControlPlane {
             admin_token,
             kubeconfig,
             installed: OnceCell::new(),
+            controller_manager: OnceCell::new(),
         };
         let ready = plane.wait_ready().await;
         if ready.is_err() {
@@ -288,12 +291,51 @@ impl ControlPlane {
             .await
     }
 
+    /// Lets namespaces that are deleted come to their end: starts kube-controller-manager with its namespace controller
+    /// alone, once per control plane.
+    ///
+    /// # Errors
+    /// If the binary is missing ([`assets::has_controller_manager`]) or does not start.
+    pub async fn delete_namespaces(&self) -> Result<(), TestbedError> {
+        let start = async || {
+            let folder = self.supervisor.folder();
+            let spec = controller_manager(folder, &self.kubeconfig)?;
+            self.supervisor.spawn(spec).await
+        };
+        self.controller_manager
+            .get_or_try_init(start)
+            .await
+            .map(drop)
+    }
+
     /// A kubeconfig with a fresh token of that ServiceAccount, which is made if it is missing.
     ///
     /// # Errors
     /// If the API server refuses the token.
     pub async fn kubeconfig_for_service_account(
         &self,
+        namespace: &str,
+        name: &str,
+    ) -> Result<PathBuf, TestbedError> {
+        self.kubeconfig_at(&self.url, namespace, name).await
+    }
+
+    /// The same, with a proxy as the way to the API server.
+    ///
+    /// # Errors
+    /// As [`ControlPlane::kubeconfig_for_service_account`].
+    pub async fn kubeconfig_through(
+        &self,
+        proxy: &Proxy,
+        namespace: &str,
+        name: &str,
+    ) -> Result<PathBuf, TestbedError> {
+        self.kubeconfig_at(proxy.url(), namespace, name).await
+    }
+
+    async fn kubeconfig_at(
+        &self,
+        url: &str,
         namespace: &str,
         name: &str,
     ) -> Result<PathBuf, TestbedError> {
@@ -329,7 +371,7 @@ impl ControlPlane {
             uuid::Uuid::new_v4().simple()
         ));
         let access = Access {
-            url: &self.url,
+            url,
             ca_file: &self.ca_file,
             user: name,
             token: &token,

@@ -22,18 +22,27 @@ use tokio::sync::watch;
 pub enum Stage {
     Controller,
     Azure,
+    ControllerManager,
     ApiServer,
     Etcd,
 }
 
 impl Stage {
-    const ALL: [Self; 4] = [Self::Controller, Self::Azure, Self::ApiServer, Self::Etcd];
+    const ALL: [Self; 5] = [
+        Self::Controller,
+        Self::Azure,
+        Self::ControllerManager,
+        Self::ApiServer,
+        Self::Etcd,
+    ];
 
     /// How long a process may take after SIGTERM before it is killed, at the end of everything.
     fn grace(self) -> Duration {
         match self {
             Self::Controller => Duration::from_secs(10),
-            Self::Azure | Self::ApiServer | Self::Etcd => Duration::from_secs(5),
+            Self::Azure | Self::ControllerManager | Self::ApiServer | Self::Etcd => {
+                Duration::from_secs(5)
+            }
         }
     }
 }

@@ -1,70 +1,37 @@
-//! A proxy between the controller and the API server that writes down every request and can stop at one of them.
+//! A proxy between the controller and the API server that writes down every request and can make trouble.
 //!
-//! It listens on plain HTTP on loopback and forwards to the API server over HTTPS, watches as a stream. Watches, leases
-//! and events are forwarded without being written down: they are no boundaries of a restore.
+//! It listens on plain HTTP on loopback and forwards to the API server over HTTPS, watches as a stream. A test can lose,
+//! hold or answer single requests ([`Rule`]), cut all watches, and be away altogether. Watches, leases and events are
+//! no boundaries of a restore: they are counted, but not numbered.
 
+mod listener;
 mod route;
+mod trouble;
 
 pub use route::route_of;
+pub use trouble::{Asked, Exchange, InForce, Moment, Rule, Trouble, Which};
 
 use crate::TestbedError;
-use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 /// The largest request that is forwarded; etcd itself takes 1.5 MB.
 const BODY_LIMIT_BYTES: usize = 4 * 1024 * 1024;
-
-/// One request among those that it resembles: the third `GET` of a route.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Exchange {
-    pub method: String,
-    /// The path with placeholders for names, or the name of an operation.
-    pub route: String,
-    /// Which one of this method and route, counted from 1.
-    pub ordinal: u32,
-}
-
-impl std::fmt::Display for Exchange {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {} #{}", self.method, self.route, self.ordinal)
-    }
-}
-
-/// On which side of its effect a request is stopped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Moment {
-    /// The server never sees it.
-    Before,
-    /// The server has done it, and nobody is told.
-    After,
-}
-
-impl Moment {
-    /// Both, in order.
-    pub const ALL: [Self; 2] = [Self::Before, Self::After];
-
-    /// The word in tables.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Before => "before",
-            Self::After => "after",
-        }
-    }
-}
 
 /// A running proxy. Dropping it ends it.
 pub struct Proxy {
     url: String,
     shared: Arc<Shared>,
+    away: watch::Sender<bool>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -72,19 +39,15 @@ struct Shared {
     upstream: String,
     http: reqwest::Client,
     book: Mutex<Book>,
+    rules: trouble::Rules,
+    /// Rises each time that the watches are cut.
+    cuts: watch::Sender<u32>,
 }
 
 #[derive(Default)]
 struct Book {
-    seen: Vec<Exchange>,
+    asked: Vec<Asked>,
     counts: BTreeMap<(String, String), u32>,
-    stop: Option<Stop>,
-}
-
-struct Stop {
-    at: Exchange,
-    moment: Moment,
-    reached: oneshot::Sender<()>,
 }
 
 impl Proxy {
@@ -116,15 +79,15 @@ impl Proxy {
             upstream: upstream.trim_end_matches('/').to_owned(),
             http,
             book: Mutex::default(),
+            rules: trouble::Rules::default(),
+            cuts: watch::Sender::new(0),
         });
-        let routes = Router::new().fallback(pass).with_state(shared.clone());
-        let task = tokio::spawn(async move {
-            // Serving ends only with the task; a broken connection ends that connection alone.
-            let _ = axum::serve(socket, routes).await;
-        });
+        let (away, is_away) = watch::channel(false);
+        let task = tokio::spawn(listener::serve(socket, address, is_away, shared.clone()));
         Ok(Self {
             url: format!("http://{address}"),
             shared,
+            away,
             task,
         })
     }
@@ -134,25 +97,48 @@ impl Proxy {
         &self.url
     }
 
-    /// Every request that was written down, in order.
+    /// Every request that is a boundary, in order.
     pub fn seen(&self) -> Vec<Exchange> {
-        self.shared.book().seen.clone()
+        let book = self.shared.book();
+        let exchanges = book.asked.iter().filter_map(|asked| asked.exchange.clone());
+        exchanges.collect()
+    }
+
+    /// Every request, in order, also watches, leases and events.
+    pub fn asked(&self) -> Vec<Asked> {
+        self.shared.book().asked.clone()
+    }
+
+    /// Makes trouble from now on.
+    pub fn rule(&self, rule: Rule) -> InForce {
+        self.shared.rules.add(rule)
     }
 
     /// Stops at this request, once: it gets no answer, and the receiver learns that it came.
     pub fn stop_at(&self, at: Exchange, moment: Moment) -> oneshot::Receiver<()> {
         let (reached, receiver) = oneshot::channel();
-        self.shared.book().stop = Some(Stop {
-            at,
-            moment,
-            reached,
+        let stop = self.rule(Rule::new(Which::exchange(at), Trouble::Held(moment)));
+        tokio::spawn(async move {
+            stop.reached(1).await;
+            // Without a receiver nobody waits for this stop any more; the request stays unanswered all the same.
+            let _ = reached.send(());
         });
         receiver
     }
 
-    /// Forwards everything from now on.
+    /// Forwards everything from now on; what is held stays held.
     pub fn pass_everything(&self) {
-        self.shared.book().stop = None;
+        self.shared.rules.clear();
+    }
+
+    /// Ends every watch in the middle, as a load balancer does.
+    pub fn cut_watches(&self) {
+        self.shared.cuts.send_modify(|cuts| *cuts += 1);
+    }
+
+    /// Refuses connections, and ends those that stand, until it is told to be there again.
+    pub fn be_away(&self, away: bool) {
+        self.away.send_replace(away);
     }
 }
 
@@ -169,7 +155,7 @@ impl Shared {
 
     async fn forward(
         &self,
-        parts: &axum::http::request::Parts,
+        parts: &Parts,
         body: Bytes,
     ) -> Result<reqwest::Response, reqwest::Error> {
         let path = parts
@@ -185,58 +171,123 @@ impl Shared {
         }
         request.send().await
     }
+
+    /// What the controller gets; nothing if the connection is to be closed.
+    async fn pass(&self, parts: Parts, body: Body) -> Option<Response> {
+        let Ok(body) = axum::body::to_bytes(body, BODY_LIMIT_BYTES).await else {
+            return Some(StatusCode::PAYLOAD_TOO_LARGE.into_response());
+        };
+        let asked = self.book().note(&parts, body.clone());
+        let Some((trouble, rule)) = self.rules.decide(&asked) else {
+            return Some(self.answer(&parts, body, asked.is_watch()).await);
+        };
+        let moment = trouble.moment();
+        let mut done = None;
+        if moment == Moment::After {
+            // Whatever the server answers, it has answered: only then has the request had its effect.
+            done = Some(self.whole_answer(&parts, body.clone()).await);
+        }
+        rule.apply();
+        match trouble {
+            Trouble::Lost(_) => None,
+            Trouble::Answered(_, status) => Some(refusal(status)),
+            Trouble::Held(_) => {
+                rule.released().await;
+                match done {
+                    Some(answer) => Some(answer),
+                    None => Some(self.answer(&parts, body, asked.is_watch()).await),
+                }
+            }
+        }
+    }
+
+    async fn answer(&self, parts: &Parts, body: Bytes, is_watch: bool) -> Response {
+        let cuts = is_watch.then(|| self.cuts.subscribe());
+        match self.forward(parts, body).await {
+            Ok(answer) => streamed(answer, cuts),
+            Err(_) => StatusCode::BAD_GATEWAY.into_response(),
+        }
+    }
+
+    async fn whole_answer(&self, parts: &Parts, body: Bytes) -> Response {
+        let failed = || StatusCode::BAD_GATEWAY.into_response();
+        let Ok(answer) = self.forward(parts, body).await else {
+            return failed();
+        };
+        let (status, headers) = (answer.status(), end_to_end(answer.headers()));
+        let Ok(bytes) = answer.bytes().await else {
+            return failed();
+        };
+        (status, headers, bytes).into_response()
+    }
 }
 
 impl Book {
-    /// Writes a request down; returns the stop that is meant for it, if there is one.
-    fn note(&mut self, method: &str, route: String) -> Option<Stop> {
-        let ordinal = self
-            .counts
-            .entry((method.to_owned(), route.clone()))
-            .and_modify(|count| *count += 1)
-            .or_insert(1);
-        let exchange = Exchange {
-            method: method.to_owned(),
-            route,
-            ordinal: *ordinal,
-        };
-        self.seen.push(exchange.clone());
-        self.stop.take_if(|stop| stop.at == exchange)
-    }
-}
-
-async fn pass(State(shared): State<Arc<Shared>>, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
-    let Ok(body) = axum::body::to_bytes(body, BODY_LIMIT_BYTES).await else {
-        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
-    };
-    let query = parts.uri.query().unwrap_or_default();
-    let stop = route_of(parts.uri.path(), query)
-        .and_then(|route| shared.book().note(parts.method.as_str(), route));
-    match stop {
-        None => match shared.forward(&parts, body).await {
-            Ok(answer) => streamed(answer),
-            Err(_) => StatusCode::BAD_GATEWAY.into_response(),
-        },
-        Some(stop) => {
-            if stop.moment == Moment::After {
-                // Whatever the server answers, it has answered: only then has the request had its effect.
-                if let Ok(answer) = shared.forward(&parts, body).await {
-                    let _ = answer.bytes().await;
-                }
+    /// Writes a request down, with its number if it is a boundary.
+    fn note(&mut self, parts: &Parts, body: Bytes) -> Asked {
+        let method = parts.method.as_str();
+        let (path, query) = (parts.uri.path(), parts.uri.query().unwrap_or_default());
+        let exchange = route_of(path, query).map(|route| {
+            let key = (method.to_owned(), route.clone());
+            let count = self.counts.entry(key).or_default();
+            *count += 1;
+            Exchange {
+                method: method.to_owned(),
+                route,
+                ordinal: *count,
             }
-            // Without a receiver nobody waits for this stop any more; the request stays unanswered all the same.
-            let _ = stop.reached.send(());
-            std::future::pending().await
-        }
+        });
+        let asked = Asked {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            query: query.to_owned(),
+            body,
+            exchange,
+        };
+        self.asked.push(asked.clone());
+        asked
     }
 }
 
-/// The answer, chunk by chunk as it comes: a watch never ends by itself.
-fn streamed(answer: reqwest::Response) -> Response {
+/// An error as the API server writes it.
+fn refusal(status: u16) -> Response {
+    let code = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let reason = match status {
+        409 => "Conflict",
+        429 => "TooManyRequests",
+        503 => "ServiceUnavailable",
+        _ => "InternalError",
+    };
+    let body = json!({
+        "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
+        "message": "as ordered", "reason": reason, "code": status,
+    });
+    let mut response = axum::Json(body).into_response();
+    *response.status_mut() = code;
+    if status == 429 {
+        let headers = response.headers_mut();
+        headers.insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
+    }
+    response
+}
+
+/// The answer, chunk by chunk as it comes: a watch never ends by itself, but with the next cut.
+fn streamed(answer: reqwest::Response, cuts: Option<watch::Receiver<u32>>) -> Response {
     let (status, headers) = (answer.status(), end_to_end(answer.headers()));
-    let chunks = futures::stream::try_unfold(answer, async |mut answer| {
-        Ok::<_, reqwest::Error>(answer.chunk().await?.map(|chunk| (chunk, answer)))
+    let chunks = futures::stream::try_unfold((answer, cuts), async |(mut answer, mut cuts)| {
+        let cut = async {
+            match &mut cuts {
+                Some(cuts) => drop(cuts.changed().await),
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            chunk = answer.chunk() => {
+                let chunk = chunk.map_err(std::io::Error::other)?;
+                Ok(chunk.map(|chunk| (chunk, (answer, cuts))))
+            }
+            () = cut => Err(std::io::Error::other("cut")),
+        }
     });
     let mut response = Response::new(Body::from_stream(chunks));
     *response.status_mut() = status;
@@ -264,26 +315,21 @@ fn end_to_end(headers: &HeaderMap) -> HeaderMap {
 mod tests {
     use super::*;
 
+    fn a_get(path: &str) -> Parts {
+        let request = axum::http::Request::get(path).body(());
+        request.unwrap().into_parts().0
+    }
+
     #[test]
-    fn a_stop_is_for_one_request_only() {
+    fn boundaries_are_numbered_by_method_and_route() {
         let mut book = Book::default();
-        let (reached, _receiver) = oneshot::channel();
-        book.stop = Some(Stop {
-            at: Exchange {
-                method: "GET".to_owned(),
-                route: "/a".to_owned(),
-                ordinal: 2,
-            },
-            moment: Moment::Before,
-            reached,
-        });
 
-        let stopped: Vec<bool> = ["GET", "PUT", "GET", "GET"]
-            .into_iter()
-            .map(|method| book.note(method, "/a".to_owned()).is_some())
-            .collect();
+        for path in ["/a", "/b", "/a", "/api/v1/pods?watch=true"] {
+            book.note(&a_get(path), Bytes::new());
+        }
 
-        assert_eq!(stopped, [false, false, true, false]);
-        assert_eq!(book.seen[2].to_string(), "GET /a #2");
+        let numbered: Vec<_> = book.asked.iter().map(|asked| asked.exchange.clone()).collect();
+        assert_eq!(numbered[2].as_ref().unwrap().to_string(), "GET /a #2");
+        assert!(numbered[3].is_none() && book.asked[3].is_watch());
     }
 }

@@ -8,6 +8,7 @@ use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use testbed::proxy::Proxy;
 use testbed::{ControlPlane, Controller, ControllerOptions, Emulator, EmulatorOptions};
 
 /// How much faster the clocks of emulator and controller go, if a test does not say: a minute is a second.
@@ -24,8 +25,10 @@ pub struct Stage {
     pub namespace: String,
     /// How the controller was started, to start another one beside it.
     pub options: ControllerOptions,
-    origin: jiff::Timestamp,
-    scale: u32,
+    /// What stands between the controller and the API server, if the test asked for it.
+    proxy: Option<Proxy>,
+    pub origin: jiff::Timestamp,
+    pub scale: u32,
 }
 
 /// A stage as one test sees it, with a client of its own.
@@ -42,6 +45,7 @@ pub struct WorldBuilder {
     scale: Option<u32>,
     vaultless: bool,
     own_plane: bool,
+    proxied: bool,
     also: Vec<String>,
     controller: ControllerOptions,
 }
@@ -76,6 +80,26 @@ impl World {
     pub fn controller(&mut self) -> &mut Controller {
         let stage = Arc::get_mut(&mut self.stage).expect("this world belongs to one test");
         &mut stage.controller
+    }
+
+    /// The proxy of a world that has one.
+    pub fn proxy(&self) -> &Proxy {
+        let proxy = self.stage.proxy.as_ref();
+        proxy.expect("this world was built behind a proxy")
+    }
+
+    /// Another proxy before the API server, and options of a controller that goes through it.
+    pub async fn another_way(&self) -> (Proxy, ControllerOptions) {
+        let (proxy, kubeconfig) = a_proxy(self.stage.plane).await;
+        let mut options = self.stage.options.clone();
+        options.kubeconfig = Some(kubeconfig);
+        (proxy, options)
+    }
+
+    /// Starts another controller with these options, which need not be ready yet.
+    pub async fn another_controller(&self, options: ControllerOptions) -> Controller {
+        let started = Controller::start(self.stage.plane, options).await;
+        started.unwrap_or_else(|error| panic!("{}", testbed::chain(&error)))
     }
 
     /// The time of emulator and controller.
@@ -321,6 +345,13 @@ impl WorldBuilder {
         self
     }
 
+    /// The controller reaches the API server through a proxy, which can make trouble.
+    #[must_use]
+    pub fn behind_a_proxy(mut self) -> Self {
+        self.proxied = true;
+        self
+    }
+
     /// More namespaces that the controller works for.
     #[must_use]
     pub fn also(mut self, namespaces: &[&str]) -> Self {
@@ -353,6 +384,11 @@ impl WorldBuilder {
             .await
             .unwrap_or_else(|error| panic!("{}", testbed::chain(&error)));
         let mut options = self.controller.reaching(&emulator);
+        let mut proxy = None;
+        if self.proxied {
+            let (started, kubeconfig) = a_proxy(plane).await;
+            (proxy, options.kubeconfig) = (Some(started), Some(kubeconfig));
+        }
         (options.time_scale, options.time_origin) = (time_scale, time_origin);
         options.namespaces = vec![namespace.clone()];
         options.namespaces.extend(self.also);
@@ -370,6 +406,7 @@ impl WorldBuilder {
             controller,
             namespace,
             options,
+            proxy,
             origin,
             scale,
         }));
@@ -383,4 +420,13 @@ impl WorldBuilder {
         }
         world
     }
+}
+
+/// A proxy before the API server, and a kubeconfig of the controller's own ServiceAccount that goes through it.
+async fn a_proxy(plane: &ControlPlane) -> (Proxy, std::path::PathBuf) {
+    let proxy = Proxy::start(plane.url(), plane.ca_file()).await.unwrap();
+    let kubeconfig = plane
+        .kubeconfig_through(&proxy, "vmrestore-system", "vmrestore-controller")
+        .await;
+    (proxy, kubeconfig.unwrap())
 }
