@@ -259,22 +259,6 @@ fn a_crash_around_the_end_leaves_no_lock_behind() {
     }
 }
 
-/// By the clock of one process `startBy` had passed: it released the lock under which the other one, whose clock was behind,
-/// had just claimed (schedule 26537).
-#[test]
-fn a_clock_that_is_ahead_releases_no_lock_of_a_claim() {
-    for at in (0..4 * SECOND).step_by(40) {
-        let control = Control {
-            start_by: Some(wall(100 * MINUTE)),
-            ..control(2, 1440)
-        };
-        let wishes = [(Kind::OriginalLocation, control)];
-        let weather = a_weather(vec![(at, Event::SetClock(0, 120 * MINUTE))]);
-        let played = play(world_of(weather, &wishes, fastrand::Rng::with_seed(7)));
-        assert!(played.violations.is_empty(), "{:?}", played.violations);
-    }
-}
-
 /// A run whose object is deleted while it waits for its trigger leaves the lock with nobody to release it: the other one
 /// takes it over after a window.
 #[test]
