@@ -9,7 +9,7 @@ SEED ?= 1
 SCHEDULES ?= 1000000
 
 .DEFAULT_GOAL := help
-.PHONY: help build build-release controlplane demo playground test fmt lint unit integration replay bench model crash-matrix chaos doc crds clean cargo-is-there
+.PHONY: help build build-release controlplane demo playground test fmt lint unit integration replay bench model crash-matrix chaos mutations mutants doc crds clean cargo-is-there
 
 help: ## Show this list
 	@echo "vmrestore: restores Azure VMs from Azure Backup, declared as Kubernetes resources"
@@ -69,6 +69,12 @@ model: cargo-is-there ## Play the protocol in many made-up worlds, optimised: ma
 
 crash-matrix: controlplane build ## Kill the controller at every request of every path of a restore, once and twice (CRASH_FLAGS=--list)
 	@target/debug/testbed crash-matrix $(CRASH_FLAGS)
+
+mutations: cargo-is-there ## Break the protocol on purpose and see that the checks notice: make mutations ONLY="way 4"
+	@$(CARGO) run --locked --quiet -p testbed -- mutations $(if $(ONLY),--only "$(ONLY)")
+
+mutants: cargo-is-there ## Run cargo-mutants on the protocol: make mutants MUTANTS_FLAGS="--file src/restore/look.rs"
+	@$(CARGO) run --locked --quiet -p testbed -- mutants -- $(MUTANTS_FLAGS)
 
 doc: cargo-is-there ## Build the documentation of the code; a broken link is an error
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --workspace

@@ -5,6 +5,8 @@
 mod code;
 #[path = "house/documents.rs"]
 mod documents;
+#[path = "house/mutations.rs"]
+mod mutations;
 #[path = "house/shipped.rs"]
 mod shipped;
 

@@ -242,6 +242,10 @@ mod tests {
                 .unwrap()
                 .contains("rehydrated")
         );
+        let gone = with(|p| p.tiers = vec![tier("ArchivedRP", "Deleted")]).unwrap();
+        assert!(!gone.contains("rehydrated"), "{gone}");
+        let vault = with(|p| p.tiers = vec![tier("HardenedRP", "Disabled")]).unwrap();
+        assert!(!vault.contains("rehydrated"), "{vault}");
         assert!(with(|p| p.object_type = "AzureFileShareRecoveryPoint".into()).is_some());
         assert!(with(|p| p.expires = Some("2025-12-31T23:59:59Z".parse().unwrap())).is_some());
         assert!(with(|p| p.time = None).is_some());

@@ -34,3 +34,5 @@ pub mod retry;
 mod fixtures;
 #[cfg(test)]
 mod simulation;
+#[cfg(test)]
+mod words_tests;

@@ -7,6 +7,7 @@
 //! * [`Controller`]: the controller under its own least role, which can be killed and started again;
 //! * [`Testbed`]: all three, wired to each other;
 //! * [`proxy`] and [`crash`]: the controller killed at every request that it makes;
+//! * [`mutations`]: the protocol broken on purpose, and what notices it;
 //! * [`replay`]: recorded answers of the real Azure, played to the controller.
 //!
 //! Every process belongs to a [`Supervisor`], a child process that lives as long as the pipe to it is open. It stops
@@ -26,6 +27,7 @@ mod emulator;
 mod error;
 mod kubeconfig;
 mod kubectl;
+pub mod mutations;
 pub mod proxy;
 pub mod replay;
 

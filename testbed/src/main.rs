@@ -35,6 +35,18 @@ enum Command {
     CrashMatrix(CrashMatrixArguments),
     /// Restore while everything around goes wrong, and compare the emulator's ledger with what the runs say
     Chaos(ChaosArguments),
+    /// Break the protocol on purpose, mistake by mistake, and see that the checks notice
+    Mutations {
+        /// Only mistakes whose name contains this text, or that break exactly this, for example `way 4`
+        #[arg(long, value_name = "TEXT")]
+        only: Option<String>,
+    },
+    /// Run cargo-mutants on the protocol
+    Mutants {
+        /// More arguments for `cargo mutants`
+        #[arg(last = true)]
+        extra: Vec<String>,
+    },
     /// Internal: own the processes of a testbed until standard input ends
     #[command(hide = true)]
     Supervise,
@@ -107,6 +119,8 @@ fn main() -> ExitCode {
         Command::Replay(arguments) => block_on(replay(arguments)),
         Command::CrashMatrix(arguments) => block_on(crash_matrix(arguments)),
         Command::Chaos(arguments) => block_on(chaos(arguments)),
+        Command::Mutations { only } => testbed::mutations::run(only.as_deref()).map(exit_code),
+        Command::Mutants { extra } => testbed::mutations::run_cargo_mutants(&extra).map(exit_code),
         Command::Supervise => return supervise(),
     };
     result.unwrap_or_else(|error| {

@@ -4,6 +4,7 @@ use super::super::ids::{ArmId, RunKey};
 use super::super::item_lock::{self, Holder, HolderState, ItemLock};
 use super::super::ports::{ItemLocks, StoreError};
 use super::object_store::Port;
+use super::script::Moment;
 use super::world::World;
 
 impl World {
@@ -30,11 +31,13 @@ impl World {
 
 impl ItemLocks for Port {
     async fn read_lock(&self, _: &ArmId) -> Result<ItemLock, StoreError> {
+        self.world.lock().witness(Moment::AskingForLock);
         self.access(|world| Ok(world.item_lock())).await
     }
 
     async fn take_lock(&self, _: &ArmId, read: &ItemLock, _: RunKey) -> Result<(), StoreError> {
         let (run, process) = (self.run, self.process);
+        self.world.lock().witness(Moment::TakingLock);
         self.access(|world| {
             world.compare_lock(read)?;
             world.versions += 1;
@@ -49,6 +52,7 @@ impl ItemLocks for Port {
 
     async fn release_lock(&self, _: &ArmId, read: &ItemLock) -> Result<(), StoreError> {
         let (run, process) = (self.run, self.process);
+        self.world.lock().witness(Moment::ReleasingLock);
         self.access(|world| {
             if world.lock.is_none() {
                 return Ok(());
@@ -56,6 +60,7 @@ impl ItemLocks for Port {
             world.compare_lock(read)?;
             world.lock = None;
             world.say(|_| format!("p{process} releases the lock of r{run}"));
+            world.witness(Moment::LockReleased);
             Ok(())
         })
         .await

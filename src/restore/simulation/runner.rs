@@ -134,6 +134,7 @@ pub fn world_of(weather: Weather, wishes: &[(Kind, Control)], mut rng: fastrand:
         scripts: weather.scripts.iter().cloned().map(Playing::of).collect(),
         due: Vec::new(),
         aim: 0,
+        apart: false,
         loses_answer: false,
         forgets_young_jobs: false,
         weather,

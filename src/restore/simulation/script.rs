@@ -40,6 +40,14 @@ pub enum Moment {
     Posted,
     /// A complete listing showed a job for the first time.
     Listed,
+    /// A process is about to read the lock of the VM; nothing was sent yet.
+    AskingForLock,
+    /// A process is about to take the lock that it has read; nothing was sent yet.
+    TakingLock,
+    /// A process is about to release the lock; nothing was sent yet.
+    ReleasingLock,
+    /// The lock was released; the answer is on its way.
+    LockReleased,
 }
 
 /// A script that is being played.

@@ -176,6 +176,8 @@ pub struct World {
     pub due: Vec<Event>,
     /// The run that the next events are about.
     pub aim: usize,
+    /// Each process serves one run alone: two controllers, each with a namespace of its own.
+    pub apart: bool,
     /// The next answer of the API server is lost.
     pub loses_answer: bool,
     /// The list forgets every job that it may still forget.
@@ -282,7 +284,7 @@ impl World {
         if let Some(object) = &mut self.runs[run].object {
             object.version = version;
         }
-        for index in 0..PROCESSES {
+        for index in (0..PROCESSES).filter(|index| !self.apart || *index == run) {
             let at = self.now + self.rng.i64(10..300);
             let place = &mut self.runs[run].places[index];
             place.dirty = true;

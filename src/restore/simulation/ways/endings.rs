@@ -95,6 +95,19 @@ fn way_8_a_deletion_goes_through_although_all_attempts_are_used_up() {
     assert!(played.world.object().is_none(), "{}", told(&played));
 }
 
+/// A vault object that was deleted in the middle of a pass made the pass report that the run's own object is gone: nothing
+/// woke it again.
+#[test]
+fn a_vault_object_lost_in_the_middle_of_a_look_is_found_again() {
+    let played = a_scene()
+        .with_the_second_asleep()
+        .with([Until(Moment::Listed), Do(Event::LoseVault)])
+        .later(30 * MINUTE, Event::FindVault)
+        .play();
+
+    assert_one_job_succeeded(&played, 1);
+}
+
 /// Way 12. Without credentials a run whose request Azure had accepted neither ended nor said anything.
 #[test]
 fn way_12_without_credentials_an_accepted_run_waits_for_a_person() {
@@ -129,4 +142,23 @@ fn way_12_nothing_is_sent_when_start_by_passes_between_claim_and_send() {
 
     assert_eq!(played.world.sends, 0, "{}", told(&played));
     assert_end(&played, &End::Failed(Failure::StartByPassed));
+}
+
+/// Way 12. `cancel` that was set between claim and send was forgotten by the next look, or the run waited for ever.
+#[test]
+fn way_12_a_cancel_between_claim_and_send_neither_hangs_nor_sends_again() {
+    let cancelled = |answer| {
+        a_scene()
+            .answering([answer])
+            .with([Until(Moment::Claimed), Do(Event::Edit(Edit::Cancel))])
+            .play()
+    };
+    for answer in [Answer::Accepts, Answer::LosesAnswerAfterEffect] {
+        assert_one_job_succeeded(&cancelled(answer), 1);
+    }
+    for answer in [Answer::Refuses429, Answer::LosesAnswerBeforeEffect] {
+        let played = cancelled(answer);
+        assert_eq!(played.world.sends, 1, "{}", told(&played));
+        assert_end(&played, &End::Cancelled);
+    }
 }

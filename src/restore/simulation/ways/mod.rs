@@ -5,6 +5,7 @@
 
 mod claims;
 mod endings;
+mod item_lock;
 mod letting_go;
 
 use jiff::SignedDuration;
@@ -14,7 +15,7 @@ use super::super::record::{AttemptState, Control, End, Failure, Mark, Matching, 
 use super::runner::{Played, a_world, play};
 use super::script::Line::{Do, Until, Wait};
 use super::script::{Line, Moment};
-use super::weather::{Answer, Event, Weather, Word};
+use super::weather::{Answer, Edit, Event, Weather, Word};
 use super::world::{MINUTE, Ms, Object, SECOND, wall};
 
 /// Longer than any schedule: a process that is paused for it never comes back by itself.

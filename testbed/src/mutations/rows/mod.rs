@@ -1,0 +1,11 @@
+//! The mistakes, by what they break.
+
+mod invariants;
+mod ways;
+
+use super::Row;
+
+/// Every mistake.
+pub fn all() -> impl Iterator<Item = Row> {
+    invariants::ROWS.iter().chain(ways::ROWS).copied()
+}
