@@ -140,7 +140,7 @@ pub(super) const ROWS: &[Row] = &[
     }
     let next = look.next_number();",
             replacement:
-                "    let accepted = accepted_and_open(look.run).map(|_| pace::LONGEST_WAIT);
+                "    let accepted = accepted_and_open(look.run).map(|_| SignedDuration::from_mins(1));
     if let Some(wait) = wait.or(accepted) {
         return Decision::Wait(wait);
     }
