@@ -255,9 +255,9 @@ pub(super) const ROWS: &[Row] = &[
         name: "a job that vanished from every list is followed for ever",
         breaks: Breaks(ComesToRest),
         edits: &[Edit {
-            file: "plan.rs",
-            text: "(now.wall >= over).then(",
-            replacement: "false.then(",
+            file: "questions.rs",
+            text: "filter(|over| now.wall >= *over)",
+            replacement: "filter(|over| now.wall < *over && false)",
         }],
         caught_by: &[Test("plan::tests")],
     },
@@ -266,8 +266,8 @@ pub(super) const ROWS: &[Row] = &[
         breaks: Breaks(ComesToRest),
         edits: &[Edit {
             file: "pass/mod.rs",
-            text: "        Ok(After::In(pace::LONGEST_WAIT / 2))\n    }\n\n    /// Design 3, step 6 (e).",
-            replacement: "        Ok(AT_ONCE)\n    }\n\n    /// Design 3, step 6 (e).",
+            text: "        Ok(After::In(pace::LONGEST_WAIT / 2))\n    }\n\n    /// Says of a deletion",
+            replacement: "        Ok(AT_ONCE)\n    }\n\n    /// Says of a deletion",
         }],
         caught_by: &[Schedules(500)],
     },
