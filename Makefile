@@ -9,7 +9,7 @@ SEED ?= 1
 SCHEDULES ?= 1000000
 
 .DEFAULT_GOAL := help
-.PHONY: help build build-release controlplane demo playground test fmt lint unit integration replay bench model crash-matrix chaos mutations mutants doc crds clean cargo-is-there
+.PHONY: help build build-release controlplane demo playground test fmt lint unit integration replay bench model explore crash-matrix chaos mutations mutants doc crds clean cargo-is-there
 
 help: ## Show this list
 	@echo "vmrestore: restores Azure VMs from Azure Backup, declared as Kubernetes resources"
@@ -65,7 +65,10 @@ bench: controlplane build ## What restores cost: requests, writes, memory, for 1
 	$(CARGO) bench --locked --bench restores
 
 model: cargo-is-there ## Play the protocol in many made-up worlds, optimised: make model SCHEDULES=1000000
-	VMRESTORE_SCHEDULES=$(SCHEDULES) $(CARGO) test --locked --profile model -p vmrestore --lib no_schedule_breaks_the_protocol -- --nocapture
+	@$(CARGO) run --locked --quiet -p testbed -- model --schedules $(SCHEDULES)
+
+explore: cargo-is-there ## Explore bounded worlds of the protocol completely: make explore ONLY="two faults"
+	@$(CARGO) run --locked --quiet -p testbed -- explore $(if $(ONLY),--only "$(ONLY)")
 
 crash-matrix: controlplane build ## Kill the controller at every request of every path of a restore, once and twice (CRASH_FLAGS=--list)
 	@target/debug/testbed crash-matrix $(CRASH_FLAGS)

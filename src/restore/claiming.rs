@@ -83,10 +83,14 @@ pub(super) fn next_by_itself(look: &Look<'_>, number: u8) -> Decision {
         run_timeout_passed(look.run, look.now),
     ) {
         // It would not be followed.
-        (Decision::Claim(_), Some(over)) => Decision::End(
-            End::Failed(Failure::RunTimedOut),
-            format!("spec.timeouts.run passed at {over}, before attempt {number} was triggered"),
-        ),
+        (Decision::Claim(_) | Decision::Hold(..) | Decision::SelectFirst, Some(over)) => {
+            Decision::End(
+                End::Failed(Failure::RunTimedOut),
+                format!(
+                    "spec.timeouts.run passed at {over}, before attempt {number} was triggered"
+                ),
+            )
+        }
         (decision, _) => decision,
     }
 }

@@ -97,7 +97,7 @@ pub fn next(run: &Run, memory: &Memory, now: Now, limits: &Limits) -> Step {
         return Step::PlacePlaceholder;
     }
     if !is_claim_open(claim, own)
-        && followed(run).is_none_or(|job| was_asked_since_time_out(run, &job, memory, now))
+        && was_asked_since_time_out(run, memory, now, limits)
         && let Some(step) = timed_out(run, now)
     {
         return step;
@@ -130,13 +130,21 @@ fn lost_its_claim(run: &Run, memory: &Memory, now: Now, limits: &Limits) -> bool
     now.boot < *latest + limits.adoption_window && last.all(|(id, _)| !is_recorded(*id))
 }
 
-/// Whether the job was read after `timeouts.run` was over: it may have ended before.
-fn was_asked_since_time_out(run: &Run, job: &JobId, memory: &Memory, now: Now) -> bool {
+/// Whether Azure was asked after `timeouts.run` was over: for the job, which may have ended before, or for any job of a run
+/// that knows none, as its status may have been set back. Of a vault that cannot be listed for a window more nothing is known.
+fn was_asked_since_time_out(run: &Run, memory: &Memory, now: Now, limits: &Limits) -> bool {
     let Some(over) = run_timeout_passed(run, now) else {
         return false;
     };
-    let asked = memory.asked_for.as_ref().filter(|(asked, _)| asked == job);
-    asked.is_some_and(|(_, asked)| now.boot - *asked <= now.wall.duration_since(over))
+    let late = now.wall.duration_since(over);
+    let since = |asked: SignedDuration| now.boot - asked <= late;
+    match followed(run) {
+        Some(job) => {
+            let asked = memory.asked_for.as_ref().filter(|(asked, _)| *asked == job);
+            asked.is_some_and(|(_, asked)| since(*asked))
+        }
+        None => memory.last_look.is_some_and(since) || late >= limits.adoption_window,
+    }
 }
 
 /// The step that brings a run forward, if nothing else comes first.
@@ -158,7 +166,7 @@ pub(super) fn forward(run: &Run, own: Option<&Attempt>, claim: Option<Claim>, no
     }
     // A run that may not claim needs no point: the look ends it, holds it, or finds its job.
     let is_new = claim.is_none() && run.record.attempts.is_empty() && run.record.point.is_none();
-    if is_new && may_trigger(run, now) {
+    if is_new && may_trigger(run, now) && run_timeout_passed(run, now).is_none() {
         return Step::Azure(Act::Select);
     }
     Step::Azure(Act::Look)

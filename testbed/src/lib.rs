@@ -27,6 +27,7 @@ mod emulator;
 mod error;
 mod kubeconfig;
 mod kubectl;
+pub mod model;
 pub mod mutations;
 pub mod proxy;
 pub mod replay;

@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use testbed::crash::{self, RestoreType, Settings as CrashSettings};
+use testbed::model::Model;
 use testbed::replay::Settings;
 
 /// A real Kubernetes control plane, the Azure emulator and the controller, on loopback.
@@ -35,6 +36,21 @@ enum Command {
     CrashMatrix(CrashMatrixArguments),
     /// Restore while everything around goes wrong, and compare the emulator's ledger with what the runs say
     Chaos(ChaosArguments),
+    /// Play the protocol in many made-up worlds, optimised
+    Model {
+        /// How many worlds
+        #[arg(long, default_value_t = 1_000_000)]
+        schedules: u64,
+        /// The seed of the first one
+        #[arg(long, default_value_t = 0)]
+        first_seed: u64,
+    },
+    /// Explore bounded worlds of the protocol completely, optimised
+    Explore {
+        /// Only worlds whose name contains this text
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        only: String,
+    },
     /// Break the protocol on purpose, mistake by mistake, and see that the checks notice
     Mutations {
         /// Only mistakes whose name contains this text, or that break exactly this, for example `way 4`
@@ -119,6 +135,15 @@ fn main() -> ExitCode {
         Command::Replay(arguments) => block_on(replay(arguments)),
         Command::CrashMatrix(arguments) => block_on(crash_matrix(arguments)),
         Command::Chaos(arguments) => block_on(chaos(arguments)),
+        Command::Model {
+            schedules,
+            first_seed,
+        } => testbed::model::run(&Model::Schedules {
+            count: schedules,
+            first: first_seed,
+        })
+        .map(exit_code),
+        Command::Explore { only } => testbed::model::run(&Model::Worlds { only }).map(exit_code),
         Command::Mutations { only } => testbed::mutations::run(only.as_deref()).map(exit_code),
         Command::Mutants { extra } => testbed::mutations::run_cargo_mutants(&extra).map(exit_code),
         Command::Supervise => return supervise(),

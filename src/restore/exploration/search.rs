@@ -55,6 +55,7 @@ pub fn explore(bounds: Bounds, most: usize, mut progress: impl FnMut(&Found)) ->
     let fixed = Fixed::new(bounds);
     let start = Instant::now();
     let mut found = Found::default();
+    let mut told_at = 0.0;
     let mut seen: HashSet<u64> = HashSet::new();
     let mut calm_seen: HashSet<u64> = HashSet::new();
     let first = State::new(&fixed);
@@ -95,7 +96,8 @@ pub fn explore(bounds: Bounds, most: usize, mut progress: impl FnMut(&Found)) ->
         if found.violation.is_some() || found.states >= most {
             break;
         }
-        if found.transitions % 65_536 < 64 {
+        if found.seconds >= told_at + 20.0 {
+            told_at = found.seconds;
             progress(&found);
         }
     }
@@ -288,7 +290,9 @@ fn person(state: &mut State, run: usize, word: Word) {
 fn calm(fixed: &Fixed, mut state: State) -> Result<(), String> {
     let end = state.world.tick + 40;
     let mut steps = 0_u32;
-    while state.world.tick < end {
+    // What rests is left alone for a while longer, so that it could still turn out not to.
+    let mut resting = 0;
+    while state.world.tick < end && resting < 4 {
         while !state.world.posts.is_empty() {
             state.world.carry_out(fixed, 0);
         }
@@ -307,6 +311,7 @@ fn calm(fixed: &Fixed, mut state: State) -> Result<(), String> {
         let quiet = |index| !state.can_step(index);
         if (0..state.seats.len()).all(quiet) {
             state.world.tick += 1;
+            resting = if rests(&state) { resting + 1 } else { 0 };
         }
     }
     for run in &state.world.runs {
@@ -334,6 +339,16 @@ fn calm(fixed: &Fixed, mut state: State) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Whether nothing but a person changes anything any more.
+fn rests(state: &State) -> bool {
+    state.world.runs.iter().all(|run| {
+        run.object.as_ref().is_none_or(|object| {
+            object.record.phase == Phase::Blocked
+                || object.record.end.is_some() && object.mark == Mark::None
+        })
+    })
 }
 
 /// The way to a state, for people.

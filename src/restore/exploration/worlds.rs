@@ -42,7 +42,7 @@ const ONE: Bounds = Bounds {
     runs: 1,
     processes: 2,
     faults: 1,
-    ticks: 6,
+    ticks: 5,
     overwrites: false,
     ids_filled: true,
     retry_limit: 1,

@@ -20,6 +20,10 @@ opt-level = 3
 
 [profile.dev.package.uuid]
 opt-level = 3
+
+[profile.release]
+debug-assertions = true
+overflow-checks = true
 ";
 
 /// A copy of `src/restore` in a crate of its own, below `target`.
