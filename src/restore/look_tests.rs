@@ -48,9 +48,15 @@ fn adopts(decision: &Decision, expected: u8, id: &str) -> bool {
 fn a_new_run_claims_the_first_attempt_and_a_run_without_a_point_chooses_it_first() {
     assert_eq!(decide(&scene(a_run(), SECOND, vec![])), Decision::Claim(1));
 
-    let mut run = a_run();
-    run.record.point = None;
-    assert_eq!(decide(&scene(run, SECOND, vec![])), Decision::SelectFirst);
+    for erase in [
+        |run: &mut Run| run.record.point = None,
+        |run: &mut Run| run.record.item = None,
+        |run: &mut Run| run.record.region = None,
+    ] {
+        let mut run = a_run();
+        erase(&mut run);
+        assert_eq!(decide(&scene(run, SECOND, vec![])), Decision::SelectFirst);
+    }
 }
 
 #[test]

@@ -265,6 +265,40 @@ fn a_lower_job_does_not_undo_what_the_claim_decided() {
         assert_eq!(record.attempt(2).unwrap().state, expected, "{state:?}");
         assert_eq!(record.attempt(1).unwrap().state, S::Running);
     }
+    let mut record = claimed(vec![attempt(1, S::NotFound), accepted(2, S::Accepted)]).record;
+    let found = job(1, "j", J::InProgress, 0).job;
+    adopted(&mut record, key(), Some(claim(2)), 1, &found, false, at(5));
+    assert_eq!(
+        record.attempt(2).unwrap().state,
+        S::NotFound,
+        "not abandoned: its claim stays until a list shows its job"
+    );
+}
+
+#[test]
+fn a_job_that_a_person_named_is_that_of_the_claim() {
+    let mut record = claimed(vec![accepted(1, S::Blocked)]).record;
+    let named = job(5, "named", J::Cancelling, 0).job;
+    adopted_as_told(&mut record, key(), claim(1), &named, at(5));
+    let own = record.of_claim(claim(1)).unwrap();
+    assert_eq!(own.state, S::Adopted);
+    assert_eq!(own.job, Some(named.id));
+    assert_eq!(record.phase, Phase::Cancelling);
+}
+
+#[test]
+fn an_outcome_that_is_open_while_broken_is_marked_as_such() {
+    for (state, marked) in [
+        (S::Unknown, true),
+        (S::Blocked, true),
+        (S::Running, false),
+        (S::NotStarted, false),
+    ] {
+        let mut record = claimed(vec![attempt(1, state)]).record;
+        super::super::adoption::open_while_broken(&mut record, claim(1));
+        let own = record.of_claim(claim(1)).unwrap();
+        assert_eq!(own.was_open_while_broken(), marked, "{state:?}");
+    }
 }
 
 #[test]
