@@ -236,6 +236,15 @@ fn a_job_beside_a_duplicate_is_followed_by_no_attempt_and_still_says_so() {
 }
 
 #[test]
+fn a_list_says_the_status_of_a_job_and_an_earlier_read_the_rest() {
+    let read = detail(JobStatus::InProgress, 40, "");
+    let listed = job(1, "j", JobStatus::Completed, 0).job;
+    let known = JobDetail::from_list(listed.clone(), Some(&read));
+    assert_eq!(known.summary, listed);
+    assert_eq!(known.progress_percent, Some(40));
+}
+
+#[test]
 fn progress_never_goes_backwards() {
     let mut record = a_running_record(S::Running);
     job_read(&mut record, detail(JobStatus::InProgress, 40, ""), at(5));

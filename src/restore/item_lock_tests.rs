@@ -80,6 +80,29 @@ fn the_lock_is_taken_before_whatever_may_claim_and_kept_while_anything_is_open()
 }
 
 #[test]
+fn a_run_that_cannot_be_read_keeps_the_lock_whatever_it_seems_to_say() {
+    let mut garbled = overwriting(vec![]);
+    garbled.record.unreadable = Some("garbled".to_owned());
+    let mut marked = overwriting(vec![]);
+    marked.mark = Mark::Unreadable;
+    let mut bare = overwriting(vec![]);
+    bare.mark = Mark::WithoutFinalizer(claim(1));
+    for run in [garbled, marked, bare] {
+        assert_eq!(needs(&run), Need::Keep, "{:?}", run.mark);
+    }
+}
+
+#[test]
+fn a_lock_is_held_by_the_run_whose_key_stands_there() {
+    let mut lock = a_lock("1");
+    assert!(lock.is_held_by(key()));
+    lock.holder.as_mut().unwrap().key = None;
+    assert!(!lock.is_held_by(key()), "somebody else's words");
+    lock.holder = None;
+    assert!(!lock.is_held_by(key()));
+}
+
+#[test]
 fn a_claim_that_was_removed_keeps_the_lock_only_while_its_outcome_is_open() {
     for (state, expected) in [
         (S::Accepted, Need::Keep),

@@ -130,7 +130,11 @@ fn after_the_window_only_what_a_second_restore_cannot_harm_goes_on() {
 
     let mut broken = scene(claimed(vec![attempt(1, S::Unknown)]), WINDOW_OVER, vec![]);
     broken.matching = Matching::Broken;
-    assert!(is_block(&decide(&broken)), "not found is no evidence");
+    let block = decide(&broken);
+    assert!(
+        matches!(block, Decision::Block(ref why) if why.contains("jobMatching") && why.contains("retry:")),
+        "not found is no evidence, and a person reads what to do: {block:?}"
+    );
     broken.run.deleting = true;
     assert!(is_block(&decide(&broken)), "nor for a deletion");
 
