@@ -43,6 +43,52 @@ fn state(record: &Record) -> S {
 }
 
 #[test]
+fn what_was_selected_is_written_down() {
+    let chosen = a_run().record;
+    let point = chosen.point.clone().unwrap();
+    let item = ProtectedItem {
+        container: "c".to_owned(),
+        name: "i".to_owned(),
+        source: a_run().intent.vm,
+        protection_state: String::new(),
+        soft_deleted: false,
+    };
+    let mut record = Record {
+        phase: Phase::Blocked,
+        ..Record::default()
+    };
+    selected(&mut record, &item, point, "westus");
+    assert_eq!(
+        (&record.item, &record.region, &record.point),
+        (&chosen.item, &chosen.region, &chosen.point)
+    );
+    assert_eq!(record.phase, Phase::Pending);
+    assert_eq!(record.note.kind, NoteKind::LookingForJob);
+}
+
+#[test]
+fn a_409_that_a_look_confirmed_started_nothing() {
+    let mut record = claimed(vec![attempt(1, S::Conflict)]).record;
+    not_started(&mut record, claim(1));
+    assert_eq!(state(&record), S::NotStarted);
+}
+
+#[test]
+fn trouble_comes_back_no_earlier_than_azure_said() {
+    let mut record = Record::default();
+    let error = VaultError {
+        kind: Kind::Throttled,
+        error: ErrorText {
+            code: "429".to_owned(),
+            message: "later".to_owned(),
+        },
+        retry_after: minute(),
+    };
+    assert_eq!(trouble(&mut record, &error, "listing jobs"), minute());
+    assert_eq!(record.note.kind, NoteKind::Throttled);
+}
+
+#[test]
 fn each_answer_to_a_trigger_has_its_state() {
     let nameless = TriggerOutcome::Accepted { operation: None };
     for (what, outcome, expected, phase, waits) in [
