@@ -69,7 +69,14 @@ pub(super) fn next_by_itself(look: &Look<'_>, number: u8) -> Decision {
     let not_found =
         |attempt: &Attempt| attempt.state == AttemptState::NotFound && attempt.number != number;
     if look.matching == Matching::Broken && attempts.iter().any(not_found) {
-        return Decision::Block(look.broken_message());
+        // Without a claim there is nothing that a person's word could name.
+        return match look.claim() {
+            Some(_) => Decision::Block(look.broken_message()),
+            None => Decision::End(
+                End::Failed(Failure::JobFailed),
+                "an attempt of this run was not found and jobs of this vault do not carry the ids that were sent (status.jobMatching is Broken), so none follows; look at the vault's restore jobs of this vm, and create a VmRestore with another spec.runId to try again".to_owned(),
+            ),
+        };
     }
     match (
         would_claim(look, number),

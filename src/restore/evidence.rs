@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use super::facts::{JobSummary, Listing, Now, SeenJob};
 use super::ids::JobId;
 use super::item_lock::Turn;
-use super::pace::Limits;
+use super::pace::{self, Limits};
 use super::questions::{self, resolve_help};
 use super::record::{Attempt, Claim, Matching, Memory, Run};
 
@@ -97,7 +97,30 @@ impl Look<'_> {
 
     /// Whether it proves nothing that no job of the open claim is listed: ids are not filled, or were not while it was open.
     pub(super) fn proves_nothing(&self, own: Option<&Attempt>) -> bool {
-        self.matching == Matching::Broken || own.is_some_and(Attempt::was_open_while_broken)
+        self.matching == Matching::Broken
+            || own.is_some_and(Attempt::was_open_while_broken)
+            || self.may_be_listed_without_id(own)
+    }
+
+    /// Whether a job of this item that started after the claim is listed without any id: it may be the one that is missed.
+    fn may_be_listed_without_id(&self, own: Option<&Attempt>) -> bool {
+        let Some(claim) = self.claim() else {
+            return false;
+        };
+        let seen = self.memory.claims.get(&claim.id).copied();
+        let age = self.now.boot - seen.unwrap_or(self.now.boot) + self.limits.adoption_window;
+        let claimed = own.and_then(|own| own.claimed);
+        let since = claimed
+            .or_else(|| self.now.wall.checked_sub(age).ok())
+            .and_then(|since| since.checked_sub(pace::VISIBILITY_BOUND).ok());
+        let item = questions::item_of(self.run);
+        self.listing.without_id().any(|seen| {
+            let young = seen
+                .job
+                .started
+                .is_none_or(|started| Some(started) >= since);
+            young && item.as_ref().is_none_or(|item| seen.job.is_of(item))
+        })
     }
 
     pub(super) fn next_number(&self) -> u8 {
@@ -115,7 +138,7 @@ impl Look<'_> {
 
     pub(super) fn broken_message(&self) -> String {
         format!(
-            "whether the trigger started a restore cannot be known: jobs of this vault do not carry the ids that were sent (status.jobMatching is Broken, or was when the answer was lost); {}",
+            "whether the trigger started a restore cannot be known: jobs of this vault do not carry the ids that were sent (status.jobMatching is Broken, or was when the answer was lost, or a job of this vm is listed without any id); {}",
             resolve_help(self.run)
         )
     }

@@ -213,6 +213,13 @@ impl Listing {
         places.map(|place| &self.jobs[*place]).collect()
     }
 
+    /// The jobs that carry no id at all: Azure did not fill it.
+    pub fn without_id(&self) -> impl Iterator<Item = &SeenJob> {
+        self.jobs
+            .iter()
+            .filter(|seen| seen.job.activity_id.trim().is_empty())
+    }
+
     /// The restores of an item that have not ended.
     pub fn restores_in_progress(&self, item: &ProtectedItem) -> impl Iterator<Item = &SeenJob> {
         self.jobs

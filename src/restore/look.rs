@@ -157,8 +157,12 @@ pub(super) fn after_failed_job(
         // The newest claim was decided otherwise: by an operation that failed, or by an answer that nothing started.
         return match own.state {
             AttemptState::NotStarted => next_by_itself(look, own.number),
-            AttemptState::OperationFailed => after_failed_operation(look, own),
-            AttemptState::NotFound | AttemptState::Abandoned => after_failure(look, recorded),
+            AttemptState::OperationFailed if look.run.intent.target.may_be_retried() => {
+                after_failed_operation(look, own)
+            }
+            AttemptState::OperationFailed | AttemptState::NotFound | AttemptState::Abandoned => {
+                after_failure(look, recorded)
+            }
             _ => after_nothing_found(look),
         };
     }

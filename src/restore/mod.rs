@@ -31,6 +31,8 @@ pub mod request;
 pub mod retry;
 
 #[cfg(test)]
+mod exploration;
+#[cfg(test)]
 mod fixtures;
 #[cfg(test)]
 mod simulation;

@@ -13,7 +13,7 @@ use super::questions::{
     followed, is_claim_open, is_open, may_trigger, resolution, run_timeout_passed,
 };
 use super::record::{Attempt, AttemptState, Claim, End, Failure, Mark, Memory, Resolve, Run};
-use super::release::{is_known_for_long, lets_go_without_look};
+use super::release::{is_claim_seen_for_long, is_known_for_long, lets_go_without_look};
 
 /// What a pass does with a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +63,10 @@ pub fn next(run: &Run, memory: &Memory, now: Now, limits: &Limits) -> Step {
     };
     let own = claim.and_then(|claim| run.record.of_claim(claim));
 
-    let known_for_long = own.is_some_and(|own| is_known_for_long(own, memory, now, limits));
+    let known_for_long = match own {
+        Some(own) => is_known_for_long(own, memory, now, limits),
+        None => claim.is_some_and(|claim| is_claim_seen_for_long(claim.id, memory, now, limits)),
+    };
     if let Some(step) = abandoned(run, claim, own, known_for_long) {
         return step;
     }
@@ -89,18 +92,12 @@ pub fn next(run: &Run, memory: &Memory, now: Now, limits: &Limits) -> Step {
     {
         return Step::SayVaultChanged;
     }
-    if claim.is_none()
-        && run
-            .record
-            .attempts
-            .iter()
-            .any(|attempt| is_open(attempt.state) || attempt.state == AttemptState::Accepted)
-    {
+    if claim.is_none() && (has_open_attempt(run) || lost_its_claim(run, memory, now, limits)) {
         // Somebody removed a claim whose outcome is open: nothing may be sent before a whole window is over.
         return Step::PlacePlaceholder;
     }
     if !is_claim_open(claim, own)
-        && followed(run).is_none_or(|job| memory.asked_for.as_ref() == Some(&job))
+        && followed(run).is_none_or(|job| was_asked_since_time_out(run, &job, memory, now))
         && let Some(step) = timed_out(run, now)
     {
         return step;
@@ -110,6 +107,36 @@ pub fn next(run: &Run, memory: &Memory, now: Now, limits: &Limits) -> Step {
         return step;
     }
     wait_or(memory, now, step)
+}
+
+fn has_open_attempt(run: &Run) -> bool {
+    let attempts = &run.record.attempts;
+    attempts
+        .iter()
+        .any(|attempt| is_open(attempt.state) || attempt.state == AttemptState::Accepted)
+}
+
+/// Whether the claim that this process saw last, less than a window ago, has gone without a word in the record: finalizer
+/// and annotation were replaced away together, perhaps while its trigger was under way.
+fn lost_its_claim(run: &Run, memory: &Memory, now: Now, limits: &Limits) -> bool {
+    let Some(latest) = memory.claims.values().max() else {
+        return false;
+    };
+    let is_recorded = |id| {
+        let mut attempts = run.record.attempts.iter();
+        attempts.any(|attempt| attempt.claim == Some(id))
+    };
+    let mut last = memory.claims.iter().filter(|(_, seen)| *seen == latest);
+    now.boot < *latest + limits.adoption_window && last.all(|(id, _)| !is_recorded(*id))
+}
+
+/// Whether the job was read after `timeouts.run` was over: it may have ended before.
+fn was_asked_since_time_out(run: &Run, job: &JobId, memory: &Memory, now: Now) -> bool {
+    let Some(over) = run_timeout_passed(run, now) else {
+        return false;
+    };
+    let asked = memory.asked_for.as_ref().filter(|(asked, _)| asked == job);
+    asked.is_some_and(|(_, asked)| now.boot - *asked <= now.wall.duration_since(over))
 }
 
 /// The step that brings a run forward, if nothing else comes first.
@@ -170,7 +197,7 @@ pub(super) fn abandoned(
         return None;
     }
     if run.record.unreadable.is_some() {
-        return run.deleting.then_some(Step::LetGo);
+        return (run.deleting && known_for_long).then_some(Step::LetGo);
     }
     match own?.state {
         AttemptState::Blocked => Some(Step::End(

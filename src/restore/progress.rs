@@ -123,10 +123,15 @@ pub fn triggered(
         }
         TriggerOutcome::Unknown { what } => {
             attempt.state = AttemptState::Unknown;
+            let unprovable = attempt.was_open_while_broken();
             attempt.error = Some(ErrorText {
                 code: String::new(),
                 message: what.clone(),
             });
+            if unprovable {
+                // What another process learnt of it while this answer was awaited counts on.
+                attempt.note_open_while_broken();
+            }
             looking(record, claim, what);
             SignedDuration::ZERO
         }

@@ -245,7 +245,7 @@ pub struct Memory {
     pub tries: u32,
     /// The job that this process has asked Azure about last: after a long absence, the job of a run may have ended before
     /// the run was over.
-    pub asked_for: Option<JobId>,
+    pub asked_for: Option<(JobId, SignedDuration)>,
     /// Jobs whose activity id this process has compared with what was sent.
     pub compared: BTreeSet<JobId>,
     /// What came of a trigger that could not be written down: known to this process alone until it is.

@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 
 use super::evidence::{Found, Look};
 use super::facts::{Now, SeenJob};
-use super::ids::JobId;
+use super::ids::{ClaimId, JobId};
 use super::pace::{self, Limits};
 use super::questions::{accepted_and_open, is_claim_open, is_open};
 use super::record::{Attempt, AttemptState, Claim, End, Failure, Mark, Matching, Memory, Run};
@@ -214,7 +214,9 @@ pub fn must_block_without_look(run: &Run, memory: &Memory, now: Now, limits: &Li
     let own = run.record.of_claim(claim);
     let for_a_window =
         until_unseen_for_a_window(claim, memory, now, limits) == Some(SignedDuration::ZERO);
-    let grave = accepted_and_open(run).is_some() || !run.intent.target.may_be_retried();
+    // A deletion would else wait for a vault that never comes back, and no word of a person would help.
+    let grave =
+        accepted_and_open(run).is_some() || !run.intent.target.may_be_retried() || run.deleting;
     is_claim_open(Some(claim), own)
         && own.and_then(|own| own.job.as_ref()).is_none()
         && for_a_window
@@ -255,10 +257,24 @@ pub(super) fn is_known_for_long(own: &Attempt, memory: &Memory, now: Now, limits
     let listed = own.job.as_ref().and_then(|job| memory.listed.get(job));
     let known = match &own.job {
         Some(job) => memory.jobs.get(job),
-        None => own.claim.and_then(|claim| memory.claims.get(&claim)),
+        None => {
+            let claim = own.claim;
+            return claim.is_some_and(|claim| is_claim_seen_for_long(claim, memory, now, limits));
+        }
     };
     known.is_some_and(|known| over(known, limits.adoption_window))
         && listed.is_none_or(|listed| over(listed, pace::VISIBILITY_BOUND))
+}
+
+/// Whether this process has seen a claim for a whole window.
+pub(super) fn is_claim_seen_for_long(
+    claim: ClaimId,
+    memory: &Memory,
+    now: Now,
+    limits: &Limits,
+) -> bool {
+    let seen = memory.claims.get(&claim);
+    seen.is_some_and(|seen| now.boot >= *seen + limits.adoption_window)
 }
 
 /// How long until this process has seen the claim for a whole window, and no complete listing in it.

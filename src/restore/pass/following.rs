@@ -93,10 +93,14 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
         let after = match self.job_detail(&vault, run, &id, seen).await {
             Ok(Some(job)) => {
                 self.memory.tries = 0;
+                self.memory.asked_for = Some((id.clone(), now.boot));
                 let wait = following::job_read(&mut record, job, self.clock.now());
                 After::In(wait.max(vault.interval()))
             }
-            Ok(None) => After::In(vault.interval()),
+            Ok(None) => {
+                self.memory.asked_for = Some((id.clone(), now.boot));
+                After::In(vault.interval())
+            }
             Err(error) => {
                 self.memory.tries += 1;
                 let what = format!("job {id} cannot be read");

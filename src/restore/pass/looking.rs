@@ -272,6 +272,13 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
                 continue;
             }
             let found = if id.matches(&seen.job.activity_id) {
+                // An old job that carries its id says nothing about younger ones that carry none.
+                if listing
+                    .without_id()
+                    .any(|other| other.job.started > seen.job.started)
+                {
+                    continue;
+                }
                 Matching::Proven
             } else {
                 Matching::Broken

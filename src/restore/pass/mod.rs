@@ -108,9 +108,6 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
             Step::SaySuspended(job) => self.say_suspended(&stored, &job).await,
             Step::SayVaultChanged => self.say_vault_changed(&stored).await,
             Step::Azure(act) => {
-                if let Act::Follow(id) = &act {
-                    self.memory.asked_for = Some(id.clone());
-                }
                 // Boxed, as each is large and only one of them is needed.
                 match self.vault.clone() {
                     Err(note) => self.without_vault(stored, note).await,
@@ -242,7 +239,12 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
             ),
         };
         self.save(stored, &record).await?;
-        Ok(After::Rest)
+        // A person's word counts once this process has seen the claim for a whole window.
+        Ok(if stored.run.deleting && claim_of(&stored.run).is_some() {
+            After::In(pace::LONGEST_WAIT)
+        } else {
+            After::Rest
+        })
     }
 
     /// Comes back when the run's time is over.
@@ -296,6 +298,8 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
         let lock = self.lock_that_goes_with(&stored.run).await?;
         self.store.let_go(stored).await?;
         self.memory.went_forward();
+        // Claims that went by our own hand are not missed.
+        self.memory.claims.clear();
         if let Some(lock) = lock {
             // The object may be gone now, so that no pass comes to do it.
             let released = self.store.release_lock(&stored.run.intent.vm, &lock).await;

@@ -311,15 +311,15 @@ impl World {
         let record = &object.record;
         let keeps = record.attempts.iter().any(|attempt| {
             attempt.state == AttemptState::Adopted
-                || attempt.accepted && attempt.state != AttemptState::OperationFailed
+                || attempt.accepted
+                    && attempt.job.is_none()
+                    && attempt.state != AttemptState::OperationFailed
         });
-        let hidden = self.jobs.iter().any(|job| job.activity_id.is_empty());
+        let hidden = self.jobs.iter().any(|job| job.is_hidden());
         let counts = self.matching != Matching::Broken && self.weather.ids_filled && !hidden;
         if record.end.is_some() && object.mark != Mark::None && counts && !keeps {
-            self.violated(format!(
-                "ended, but the claim is not let go: {:?}",
-                record.attempts
-            ));
+            let what = format!("ended, but the claim is not let go: {:?}", record.attempts);
+            self.violated_by(run, what);
         }
         if self.holds_for_nothing(run) {
             self.violated(format!("r{run} rests and still holds the lock"));

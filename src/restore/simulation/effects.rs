@@ -57,7 +57,7 @@ impl World {
         let activity_id = if self.weather.ids_filled {
             post.request.to_string()
         } else {
-            String::new()
+            self.weather.instead_of_ids.to_owned()
         };
         if !self.weather.ids_filled && self.matching != Matching::Broken {
             self.take_risk(post.run, Risk::IdLeftOut);

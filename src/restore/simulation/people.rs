@@ -52,6 +52,7 @@ impl World {
             | Event::Delete
             | Event::Edit(_)
             | Event::ForceRemoval
+            | Event::Replace
             | Event::SetBack => self.meddle(self.aim, event),
         }
     }
@@ -76,6 +77,10 @@ impl World {
                 object.garbled = false;
             }
             Event::RollStatusBack => object.record = past.unwrap_or_default(),
+            Event::Replace => {
+                object.mark = Mark::None;
+                intended.meddled = true;
+            }
             Event::UndoLastWrite => object.record = last.unwrap_or_default(),
             Event::GarbleStatus => object.garbled = true,
             Event::SpoilAnnotation => {

@@ -347,3 +347,20 @@ fn two_processes_do_not_write_over_each_others_times() {
         control(2, 1440),
     );
 }
+
+/// Somebody puts the manifest in place of the object while the trigger is under way: the claim goes without a word in the
+/// status. The process had triggered again as soon as a list did not show the job yet.
+#[test]
+fn a_claim_that_is_replaced_away_makes_no_second_job() {
+    for moment in [Moment::Claimed, Moment::Posted] {
+        let weather = Weather {
+            lag: Some(4 * MINUTE),
+            scripts: vec![vec![Line::Until(moment), Line::Do(Event::Replace)]],
+            ..a_weather(vec![(0, Event::Pause(1, 90 * MINUTE))])
+        };
+        let played = played(weather, control(2, 1440));
+        let trace = played.trace.join("\n");
+        assert_eq!(played.world.jobs.len(), 1, "{trace}");
+        assert_eq!(object(&played).record.end, Some(End::Succeeded), "{trace}");
+    }
+}

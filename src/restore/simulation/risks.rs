@@ -65,7 +65,7 @@ impl World {
             let hidden = self
                 .jobs
                 .iter()
-                .any(|job| job.run == Some(run) && job.activity_id.is_empty());
+                .any(|job| job.run == Some(run) && job.is_hidden());
             if hidden {
                 self.take_risk(run, Risk::IdLeftOut);
             }

@@ -13,6 +13,8 @@ pub struct Weather {
     pub trouble: u32,
     /// Whether Azure fills the activity ids.
     pub ids_filled: bool,
+    /// What stands there when it does not: nothing, or an id of its own.
+    pub instead_of_ids: &'static str,
     /// Answers to the next triggers, before chance decides.
     pub answers: Vec<Answer>,
     /// How long a job stays unlisted, if not by chance.
@@ -111,6 +113,8 @@ pub enum Event {
     ForceRemoval,
     /// The cluster is set back: the object is as it was when it was new.
     SetBack,
+    /// The manifest is put in place of the object: finalizer and annotation go, the status stays.
+    Replace,
 }
 
 /// A change of what may change while a run is there.
@@ -137,6 +141,7 @@ impl Weather {
             storm_ends: 0,
             trouble: 0,
             ids_filled: true,
+            instead_of_ids: "",
             answers: Vec::new(),
             lag: None,
             jobs_end: None,
@@ -183,6 +188,7 @@ impl Weather {
             storm_ends,
             trouble: *rng.choice(&[0, 5, 15, 40]).unwrap_or(&0),
             ids_filled: rng.u32(0..8) > 0,
+            instead_of_ids: *rng.choice(&["", "azure-s-own"]).unwrap_or(&""),
             answers: Vec::new(),
             lag: None,
             jobs_end: None,

@@ -70,6 +70,11 @@ pub struct Job {
 }
 
 impl Job {
+    /// Whether it cannot be found by the id that was sent.
+    pub fn is_hidden(&self) -> bool {
+        matches!(self.activity_id.as_str(), "" | "azure-s-own")
+    }
+
     pub fn status(&self, now: Ms) -> JobStatus {
         if now < self.ends {
             JobStatus::InProgress
