@@ -96,6 +96,14 @@ fn each_reading_of_an_operation_has_its_state() {
 }
 
 #[test]
+fn an_operation_that_runs_is_told() {
+    let mut record = an_accepted_run().record;
+    let runs = operation(OperationStatus::InProgress, None, None);
+    operation_read(&mut record, claim(1), Some(&runs), 1, at(5));
+    assert_eq!(record.note.kind, NoteKind::WaitingForOperation);
+}
+
+#[test]
 fn an_operation_read_under_another_claim_is_dropped() {
     let mut record = an_accepted_run().record;
     let other = Claim {
@@ -217,6 +225,26 @@ fn a_job_that_a_person_named_is_followed_by_no_attempt() {
 }
 
 #[test]
+fn a_job_beside_a_duplicate_is_followed_by_no_attempt_and_still_says_so() {
+    let mut record = a_running_record(S::Running);
+    record.note.kind = NoteKind::DuplicateJobs;
+    job_read(&mut record, detail(JobStatus::InProgress, 5, ""), at(5));
+    assert_eq!(record.note.kind, NoteKind::DuplicateJobs);
+    let failed = detail(JobStatus::Failed, 5, "CloudInternalError");
+    job_read(&mut record, failed, at(6));
+    assert_eq!(record.end, Some(End::Failed(Failure::JobFailed)));
+}
+
+#[test]
+fn a_list_says_the_status_of_a_job_and_an_earlier_read_the_rest() {
+    let read = detail(JobStatus::InProgress, 40, "");
+    let listed = job(1, "j", JobStatus::Completed, 0).job;
+    let known = JobDetail::from_list(listed.clone(), Some(&read));
+    assert_eq!(known.summary, listed);
+    assert_eq!(known.progress_percent, Some(40));
+}
+
+#[test]
 fn progress_never_goes_backwards() {
     let mut record = a_running_record(S::Running);
     job_read(&mut record, detail(JobStatus::InProgress, 40, ""), at(5));
@@ -258,6 +286,37 @@ fn states_are_written_at_once_and_progress_in_steps_of_twenty() {
     assert!(is_written(|job| drop(
         job.properties.insert("k".to_owned(), "v".to_owned())
     )));
+}
+
+#[test]
+fn another_kind_of_note_is_written_also_when_the_job_did_not_move() {
+    let mut runs = a_running_record(S::Running);
+    job_read(&mut runs, detail(JobStatus::InProgress, 40, ""), at(5));
+    let mut denied = runs.clone();
+    denied.note.kind = NoteKind::PermissionDenied;
+    for (old, new) in [(&runs, &denied), (&denied, &runs)] {
+        assert_eq!(worth_writing(old, new).note.kind, new.note.kind);
+    }
+}
+
+#[test]
+fn an_operation_is_written_when_it_is_another_one_or_its_status_changed() {
+    let says = |id: &str, status, started| Record {
+        operation: Some(Operation {
+            id: OperationId::new(id),
+            started,
+            ..operation(status, None, None)
+        }),
+        ..Record::default()
+    };
+    let old = says("o", OperationStatus::InProgress, None);
+    for (new, written) in [
+        (says("o", OperationStatus::InProgress, Some(wall(1))), false),
+        (says("o", OperationStatus::Succeeded, None), true),
+        (says("p", OperationStatus::InProgress, None), true),
+    ] {
+        assert_eq!(worth_writing(&old, &new) != old, written, "{new:?}");
+    }
 }
 
 #[test]

@@ -80,6 +80,83 @@ fn the_lock_is_taken_before_whatever_may_claim_and_kept_while_anything_is_open()
 }
 
 #[test]
+fn a_run_that_cannot_be_read_keeps_the_lock_whatever_it_seems_to_say() {
+    let mut garbled = overwriting(vec![]);
+    garbled.record.unreadable = Some("garbled".to_owned());
+    let mut marked = overwriting(vec![]);
+    marked.mark = Mark::Unreadable;
+    let mut bare = overwriting(vec![]);
+    bare.mark = Mark::WithoutFinalizer(claim(1));
+    for run in [garbled, marked, bare] {
+        assert_eq!(needs(&run), Need::Keep, "{:?}", run.mark);
+    }
+}
+
+#[test]
+fn a_lock_is_held_by_the_run_whose_key_stands_there() {
+    let mut lock = a_lock("1");
+    assert!(lock.is_held_by(key()));
+    lock.holder.as_mut().unwrap().key = None;
+    assert!(!lock.is_held_by(key()), "somebody else's words");
+    lock.holder = None;
+    assert!(!lock.is_held_by(key()));
+}
+
+#[test]
+fn a_claim_that_was_removed_keeps_the_lock_only_while_its_outcome_is_open() {
+    for (state, expected) in [
+        (S::Accepted, Need::Keep),
+        (S::Blocked, Need::Keep),
+        (S::NotStarted, Need::Take),
+    ] {
+        let mut run = overwriting(vec![attempt(1, state)]);
+        run.mark = Mark::None;
+        assert_eq!(needs(&run), expected, "{state:?}");
+    }
+}
+
+#[test]
+fn a_holder_has_let_go_only_when_it_is_over_and_no_claim_stands() {
+    let holder = a_lock("1").holder.unwrap();
+    let state = |change: fn(&mut Run)| {
+        let mut run = overwriting(vec![attempt(1, S::Ended)]);
+        run.record.vault = Some(run.intent.vault.clone());
+        run.mark = Mark::None;
+        change(&mut run);
+        state_of(&run, &holder)
+    };
+    let end = |run: &mut Run| run.record.end = Some(End::Succeeded);
+    assert_eq!(state(|_| ()), HolderState::Holds);
+    assert_eq!(state(end), HolderState::LetGo);
+    assert_eq!(state(|run| run.deleting = true), HolderState::LetGo);
+    let standing = state(|run| {
+        run.record.end = Some(End::Succeeded);
+        run.mark = Mark::Standing(super::super::record::Claim {
+            attempt: 1,
+            id: claim_id(1),
+        });
+    });
+    assert_eq!(standing, HolderState::Holds);
+    assert_eq!(state(|run| run.record.vault = None), HolderState::Unknown);
+    let unreadable = state(|run| run.record.unreadable = Some("garbled".to_owned()));
+    assert_eq!(unreadable, HolderState::Unknown);
+    let other = Holder {
+        key: None,
+        ..holder.clone()
+    };
+    let mut run = overwriting(vec![]);
+    run.record.vault = Some(run.intent.vault.clone());
+    assert_eq!(state_of(&run, &other), HolderState::Gone);
+}
+
+#[test]
+fn a_lock_that_waits_says_until_when() {
+    let said = take_over(&mut None, &a_lock("1"), HolderState::Gone, at(0), &LIMITS);
+    let why = said.unwrap_err();
+    assert!(why.contains("2026-01-01T00:16:00Z"), "{why}");
+}
+
+#[test]
 fn a_person_who_says_retry_needs_the_lock_too() {
     let mut run = overwriting(vec![attempt(1, S::Blocked)]);
     run.resolve = Some(Resolve::Retry(claim(1).id));

@@ -48,9 +48,15 @@ fn adopts(decision: &Decision, expected: u8, id: &str) -> bool {
 fn a_new_run_claims_the_first_attempt_and_a_run_without_a_point_chooses_it_first() {
     assert_eq!(decide(&scene(a_run(), SECOND, vec![])), Decision::Claim(1));
 
-    let mut run = a_run();
-    run.record.point = None;
-    assert_eq!(decide(&scene(run, SECOND, vec![])), Decision::SelectFirst);
+    for erase in [
+        |run: &mut Run| run.record.point = None,
+        |run: &mut Run| run.record.item = None,
+        |run: &mut Run| run.record.region = None,
+    ] {
+        let mut run = a_run();
+        erase(&mut run);
+        assert_eq!(decide(&scene(run, SECOND, vec![])), Decision::SelectFirst);
+    }
 }
 
 #[test]
@@ -124,7 +130,11 @@ fn after_the_window_only_what_a_second_restore_cannot_harm_goes_on() {
 
     let mut broken = scene(claimed(vec![attempt(1, S::Unknown)]), WINDOW_OVER, vec![]);
     broken.matching = Matching::Broken;
-    assert!(is_block(&decide(&broken)), "not found is no evidence");
+    let block = decide(&broken);
+    assert!(
+        matches!(block, Decision::Block(ref why) if why.contains("jobMatching") && why.contains("retry:")),
+        "not found is no evidence, and a person reads what to do: {block:?}"
+    );
     broken.run.deleting = true;
     assert!(is_block(&decide(&broken)), "nor for a deletion");
 
@@ -248,6 +258,16 @@ fn a_job_of_the_claim_or_of_a_higher_attempt_decides_at_once_and_a_lower_one_aft
     );
 }
 
+/// Its id was filled, so neither the window nor what other jobs of the vault carry is in doubt for it.
+#[test]
+fn a_failed_job_of_an_open_claim_is_taken_at_once_also_while_broken() {
+    let failed = || vec![job(1, "j", J::Failed, SECOND)];
+    let mut look = scene(claimed(vec![attempt(1, S::Unknown)]), SECOND, failed());
+    assert!(adopts(&decide(&look), 1, "j"));
+    look.matching = Matching::Broken;
+    assert!(adopts(&decide(&look), 1, "j"));
+}
+
 #[test]
 fn a_placeholder_is_decided_by_no_job_before_its_window_and_by_no_failed_one_while_broken() {
     let placeholder = || claimed(vec![attempt(0, S::Claimed)]);
@@ -327,10 +347,13 @@ fn a_transient_failure_is_followed_by_another_attempt_once_its_job_stays_visible
         Decision::Wait(SignedDuration::from_secs(100))
     );
     assert_eq!(look(TRANSIENT, 300, 300, 2), Decision::Claim(2));
-    assert!(
-        matches!(look(TRANSIENT, 400, 299, 2), Decision::Wait(wait) if wait >= SignedDuration::from_secs(30)),
-        "no hot loop"
-    );
+    for second in [300, 400] {
+        assert_eq!(
+            look(TRANSIENT, second, 299, 2),
+            Decision::Wait(SignedDuration::from_secs(30)),
+            "no hot loop at {second}"
+        );
+    }
     assert!(matches!(
         look(TRANSIENT, 300, 300, 0),
         Decision::End(End::Failed(Failure::JobFailed), _)
@@ -342,10 +365,55 @@ fn a_transient_failure_is_followed_by_another_attempt_once_its_job_stays_visible
 }
 
 #[test]
+fn a_failed_job_does_not_decide_what_a_newer_claim_decided_already() {
+    let after = |first: Attempt, second: Attempt| {
+        let jobs = vec![job(1, "j", J::Failed, 600)];
+        decide(&scene(claimed(vec![first, second]), 600, jobs))
+    };
+    assert_eq!(
+        after(failed(1, "j", TRANSIENT), attempt(2, S::NotStarted)),
+        Decision::Claim(2),
+        "it keeps its number"
+    );
+    let operation = after(failed(1, "j", TRANSIENT), accepted(2, S::OperationFailed));
+    assert!(
+        matches!(
+            operation,
+            Decision::End(End::Failed(Failure::OperationFailed), _)
+        ),
+        "the newer error says whether another attempt follows: {operation:?}"
+    );
+    for state in [S::NotFound, S::Abandoned] {
+        let job = after(failed(1, "j", "UserErrorX"), attempt(2, state));
+        assert!(
+            matches!(job, Decision::End(End::Failed(Failure::JobFailed), ref why) if why == "it failed"),
+            "{state:?}: {job:?}"
+        );
+    }
+}
+
+#[test]
+fn a_failed_job_is_followed_by_an_attempt_also_while_broken() {
+    let run = claimed(vec![failed(1, "j", TRANSIENT)]);
+    let mut look = scene(run, 600, vec![job(1, "j", J::Failed, 600)]);
+    look.matching = Matching::Broken;
+    assert_eq!(decide(&look), Decision::Claim(2), "its outcome is known");
+}
+
+#[test]
+fn the_sixteenth_attempt_is_the_last() {
+    assert_eq!(
+        nothing_listed(vec![attempt(16, S::NotStarted)], SECOND),
+        Decision::Claim(16)
+    );
+}
+
+#[test]
 fn no_attempt_follows_a_job_that_is_known_only_by_its_id() {
     let attempts = || vec![failed(1, "j", TRANSIENT)];
-    assert!(
-        matches!(nothing_listed(attempts(), SECOND), Decision::Wait(_)),
+    assert_eq!(
+        nothing_listed(attempts(), SECOND),
+        Decision::Wait(mins(14)),
         "it may be listed late"
     );
     let over = nothing_listed(attempts(), WINDOW_OVER);
@@ -473,6 +541,21 @@ fn a_deletion_under_a_placeholder_goes_once_every_failed_job_is_visible_for_good
         "its job is young"
     );
     assert_eq!(decision(&run, WINDOW_OVER, WINDOW_OVER), Decision::LetGo);
+}
+
+#[test]
+fn a_deletion_goes_past_neither_an_accepted_attempt_nor_one_that_was_given_up_after_a_2xx() {
+    let waits = Decision::Wait(super::super::pace::VISIBILITY_BOUND);
+
+    let mut run = claimed(vec![failed(1, "j", TRANSIENT), accepted(2, S::JobSought)]);
+    run.mark = Mark::Standing(claim(0));
+    run.deleting = true;
+    let jobs = vec![job(1, "j", J::Failed, WINDOW_OVER)];
+    assert_eq!(decide(&scene(run, WINDOW_OVER, jobs)), waits);
+
+    let mut run = claimed(vec![accepted(1, S::NotFound)]);
+    run.deleting = true;
+    assert_eq!(decide(&scene(run, WINDOW_OVER, vec![])), waits);
 }
 
 fn overwriting(attempts: Vec<Attempt>) -> Run {
@@ -655,11 +738,11 @@ fn a_vm_that_exists_refuses_a_new_run_and_blocks_one_that_may_have_made_it() {
             "{state:?}"
         );
     }
-    let earlier = vec![attempt(1, S::NotFound), attempt(2, S::NotStarted)];
-    assert!(
-        is_block(&exists(claimed(earlier))),
-        "attempt 1 may have made it"
-    );
+    let earlier = || claimed(vec![attempt(1, S::NotFound), attempt(2, S::NotStarted)]);
+    assert!(is_block(&exists(earlier())), "attempt 1 may have made it");
+    let mut released = earlier();
+    released.mark = Mark::None;
+    assert!(refused(&exists(released)), "there is no claim to block");
     let left_over = exists(claimed(vec![failed(1, "j", TRANSIENT)]));
     assert!(
         matches!(left_over, Decision::End(End::Failed(Failure::JobFailed), _)),

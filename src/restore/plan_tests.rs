@@ -303,6 +303,19 @@ fn a_run_that_may_not_claim_any_more_chooses_no_point() {
 }
 
 #[test]
+fn only_a_run_without_claim_attempts_and_point_chooses_one_before_it_looks() {
+    assert_eq!(step(&a_run()), Step::Azure(Act::Look), "it has its point");
+
+    let mut erased = a_new_run();
+    erased.mark = Mark::Standing(claim(1));
+    assert_eq!(step(&erased), Step::Azure(Act::Look), "a claim stands");
+
+    let mut tried = a_new_run();
+    tried.record.attempts = vec![attempt(1, S::NotStarted)];
+    assert_eq!(step(&tried), Step::Azure(Act::Look), "it was tried");
+}
+
+#[test]
 fn another_vault_stops_everything_but_the_end() {
     let mut run = claimed(vec![attempt(1, S::Unknown)]);
     run.record.vault = Some(ArmId::new("another"));

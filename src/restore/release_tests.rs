@@ -37,6 +37,16 @@ fn a_claim_goes_when_a_listing_begun_five_minutes_later_still_shows_its_job() {
 }
 
 #[test]
+fn an_answer_that_came_after_the_end_lets_go_once_its_job_is_shown_for_good() {
+    assert!(goes(over(accepted(1, S::Accepted)), Some(300)));
+    assert!(!goes(over(accepted(1, S::Accepted)), None), "not listed");
+    assert!(
+        !goes(claimed(vec![accepted(1, S::Accepted)]), Some(300)),
+        "the run goes on with its job"
+    );
+}
+
+#[test]
 fn a_claim_under_which_nothing_started_goes_when_the_run_is_over() {
     for state in [S::NotStarted, S::OperationFailed, S::Abandoned] {
         assert!(!goes(claimed(vec![attempt(1, state)]), None), "{state:?}");
@@ -117,6 +127,14 @@ fn a_deletion_that_waits_says_for_what() {
         why(with_job(attempt(1, S::Adopted), "j"), 100, vec![]),
         Some((true, _))
     ));
+    assert!(
+        matches!(why(accepted(1, S::Accepted), 100, vec![]), Some((false, _))),
+        "its operation will name the job"
+    );
+    assert!(matches!(
+        why(accepted(1, S::NotFound), 100, vec![]),
+        Some((true, _))
+    ));
     assert_eq!(
         why(running(), 300, vec![job(1, "j", J::InProgress, 300)]),
         None
@@ -138,10 +156,21 @@ fn without_its_vault_a_deletion_goes_through_after_a_window() {
         ("operation gone", accepted(1, S::JobSought), false),
         ("job known", with_job(accepted(1, S::Running), "j"), true),
         ("blocked", attempt(1, S::Blocked), false),
+        ("not found after a 2xx", accepted(1, S::NotFound), false),
     ] {
         assert!(!without_vault(attempt.clone(), 899), "{what}");
         assert_eq!(without_vault(attempt, 900), goes, "{what}");
     }
+}
+
+#[test]
+fn without_its_vault_a_placeholder_is_kept_for_an_accepted_attempt() {
+    let mut run = claimed(vec![accepted(1, S::JobSought)]);
+    run.mark = Mark::Standing(claim(0));
+    run.deleting = true;
+    let scene = scene(run, 0, vec![]);
+    let goes = may_let_go_without_vault(&scene.run, &scene.memory, at(900), &LIMITS);
+    assert!(!goes);
 }
 
 #[test]
@@ -178,16 +207,16 @@ fn without_its_vault_a_deletion_says_until_when_it_waits() {
 fn without_its_vault_a_job_under_another_id_keeps_the_claim() {
     let mut run = claimed(vec![with_job(accepted(1, S::Running), "j")]);
     run.deleting = true;
-    let mut read = job(1, "j", J::InProgress, 0).job;
-    read.activity_id = String::new();
-    run.record.job = Some(JobDetail::from_list(read, None));
-    let scene = scene(run, 0, vec![]);
-    assert!(!may_let_go_without_vault(
-        &scene.run,
-        &scene.memory,
-        at(900),
-        &LIMITS
-    ));
+    let ours = job(1, "j", J::InProgress, 0).job;
+    let mut goes = |read| {
+        run.record.job = Some(JobDetail::from_list(read, None));
+        let scene = scene(run.clone(), 0, vec![]);
+        may_let_go_without_vault(&scene.run, &scene.memory, at(900), &LIMITS)
+    };
+    assert!(goes(ours.clone()), "it carries the id that was sent");
+    let mut other = ours;
+    other.activity_id = String::new();
+    assert!(!goes(other));
 }
 
 #[test]
@@ -206,6 +235,19 @@ fn a_2xx_without_any_look_for_a_window_is_blocked() {
     assert!(
         !blocks(with_job(accepted(1, S::Running), "j"), 900),
         "its job is known"
+    );
+    assert!(
+        !blocks(with_job(accepted(1, S::JobSought), "j"), 900),
+        "its job is known"
+    );
+    let mut refused = claimed(vec![attempt(1, S::NotStarted)]);
+    refused.intent.target = super::super::request::Target::OriginalLocation {
+        storage_account: super::super::ids::ArmId::new("a"),
+    };
+    let scene = scene(refused, 0, vec![]);
+    assert!(
+        !must_block_without_look(&scene.run, &scene.memory, at(900), &LIMITS),
+        "nothing is open"
     );
 }
 

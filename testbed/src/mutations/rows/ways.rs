@@ -273,8 +273,8 @@ pub(super) const ROWS: &[Row] = &[
         breaks: Way(12),
         edits: &[Edit {
             file: "release.rs",
-            text: "let grave = accepted_and_open(run).is_some() ||",
-            replacement: "let grave = ",
+            text: "accepted_and_open(run).is_some() || !run",
+            replacement: "!run",
         }],
         caught_by: &[Test(
             "way_12_without_credentials_an_accepted_run_waits_for_a_person",
