@@ -352,6 +352,7 @@ fn the_run_timeout_waits_for_open_outcomes_only() {
         };
         let memory = Memory {
             asked_for: Some((JobId::new("j7"), at(60).boot)),
+            last_look: Some(at(60).boot),
             ..Memory::default()
         };
         next(&run, &memory, at(60), &LIMITS)
@@ -360,6 +361,17 @@ fn the_run_timeout_waits_for_open_outcomes_only() {
         late(vec![]),
         Step::End(End::Failed(Failure::RunTimedOut), _)
     ));
+    let mut lost = a_new_run();
+    lost.control.run_timeout = mins(1);
+    lost.record.start_time = Some(wall(0));
+    let unasked = |seconds| next(&lost, &Memory::default(), at(seconds), &LIMITS);
+    assert_eq!(
+        unasked(60),
+        Step::Azure(Act::Look),
+        "its status may be lost"
+    );
+    let end = unasked(60 + 15 * 60);
+    assert!(matches!(end, Step::End(..)), "nobody can be asked: {end:?}");
     let running = late(vec![with_job(accepted(1, S::Running), "j7")]);
     assert!(
         matches!(running, Step::End(_, ref why) if why.contains("job j7 goes on")),

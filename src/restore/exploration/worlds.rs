@@ -56,65 +56,94 @@ const ONE: Bounds = Bounds {
     late_lists: false,
 };
 
+/// As [`ONE`], with so little time that it is explored in every test run.
+const SHORT: Bounds = Bounds {
+    processes: 1,
+    ticks: 2,
+    ..ONE
+};
+
 /// All of them.
 pub const WORLDS: &[Bounds] = &[
     Bounds {
-        name: "one fault of any kind",
+        name: "short, one process, one fault",
+        ..SHORT
+    },
+    Bounds {
+        name: "short, one process, one fault, ids not filled",
+        ids_filled: false,
+        ..SHORT
+    },
+    Bounds {
+        name: "short, one process, one fault, OriginalLocation",
+        overwrites: true,
+        ..SHORT
+    },
+    Bounds {
+        name: "one process, one fault",
+        always: false,
+        processes: 1,
         ..ONE
     },
     Bounds {
-        name: "one fault, the first job fails",
+        name: "one process, one fault, a failing job",
+        always: false,
+        processes: 1,
         failing_jobs: 1,
         ..ONE
     },
     Bounds {
-        name: "one fault, ids are not filled",
+        name: "one process, one fault, ids not filled",
+        always: false,
+        processes: 1,
         ids_filled: false,
         ..ONE
     },
     Bounds {
-        name: "one fault, OriginalLocation",
+        name: "one process, one fault, OriginalLocation",
+        always: false,
+        processes: 1,
         overwrites: true,
         ..ONE
     },
     Bounds {
-        name: "two faults, one process",
+        name: "short, two processes, one fault",
+        always: false,
+        processes: 2,
+        ..SHORT
+    },
+    Bounds {
+        name: "one process, two faults",
+        always: false,
         processes: 1,
         faults: 2,
         ..ONE
     },
     Bounds {
-        name: "two faults of any kind",
+        name: "one process, two faults, OriginalLocation",
         always: false,
-        faults: 2,
-        ..ONE
-    },
-    Bounds {
-        name: "two faults, OriginalLocation",
-        always: false,
+        processes: 1,
         faults: 2,
         overwrites: true,
         ..ONE
     },
     Bounds {
-        name: "two faults, the first job fails",
+        name: "two processes, one fault",
         always: false,
-        faults: 2,
-        failing_jobs: 1,
         ..ONE
     },
     Bounds {
-        name: "three faults, one process",
+        name: "two processes, one fault, OriginalLocation",
         always: false,
-        processes: 1,
-        faults: 3,
+        overwrites: true,
         ..ONE
     },
     Bounds {
-        name: "two runs over one VM, one fault",
+        name: "two runs over one VM, no fault",
         always: false,
         runs: 2,
         processes: 1,
+        faults: 0,
         overwrites: true,
         ..ONE
     },
@@ -123,13 +152,14 @@ pub const WORLDS: &[Bounds] = &[
 /// The risk of a list that is later than the window: a second job must come out, and be excused.
 pub const LATE: Bounds = Bounds {
     name: "a list later than the window",
-    faults: 2,
     processes: 1,
-    ticks: 6,
+    ticks: 5,
+    persons: 0,
     job_ticks: 8,
     crashes: false,
     losses: false,
     meddling: false,
+    answers: false,
     late_lists: true,
     ..ONE
 };
