@@ -135,13 +135,13 @@ impl World {
         );
         self.runs[run].in_doubt |= !surely_nothing;
         let operation = OperationId::new(format!("o{}", self.operations.len()));
-        let names = match says {
+        let names = matches!(
+            says,
             Says::Accepted
-            | Says::AcceptedAndOperationFails
-            | Says::AcceptedAndOperationVanishes
-            | Says::AcceptedAndMakesNothing => true,
-            _ => false,
-        };
+                | Says::AcceptedAndOperationFails
+                | Says::AcceptedAndOperationVanishes
+                | Says::AcceptedAndMakesNothing
+        );
         if names {
             self.operations.push(OperationTruth {
                 run,

@@ -13,6 +13,7 @@
 //! `VMRESTORE_EXPLORE=all` explores all worlds ([`worlds`]), otherwise only the small ones.
 
 mod azure;
+mod calm;
 mod script;
 mod search;
 mod seats;

@@ -29,9 +29,9 @@ use super::time::{Tick, at};
 #[derive(Debug, Clone)]
 pub enum Call {
     Read,
-    WriteClaim(Stored<u64>, Claim),
+    WriteClaim(Box<Stored<u64>>, Claim),
     LetGo(u64),
-    Save(Stored<u64>, Record),
+    Save(Box<Stored<u64>>, Box<Record>),
     Matching,
     NoteMatching(Matching),
     Trigger(RequestId, super::super::ports::Deadline),
@@ -175,7 +175,8 @@ impl RunStore for Port {
         base: &Stored<u64>,
         claim: Claim,
     ) -> Result<Stored<u64>, StoreError> {
-        self.stored(Call::WriteClaim(base.clone(), claim)).await
+        self.stored(Call::WriteClaim(Box::new(base.clone()), claim))
+            .await
     }
 
     async fn let_go(&self, base: &Stored<u64>) -> Result<Stored<u64>, StoreError> {
@@ -183,7 +184,8 @@ impl RunStore for Port {
     }
 
     async fn save(&self, base: &Stored<u64>, record: &Record) -> Result<Stored<u64>, StoreError> {
-        self.stored(Call::Save(base.clone(), record.clone())).await
+        let call = Call::Save(Box::new(base.clone()), Box::new(record.clone()));
+        self.stored(call).await
     }
 
     async fn matching(&self) -> Result<Matching, StoreError> {
@@ -305,9 +307,9 @@ impl Vault for Port {
 /// Where a pass has come to.
 pub enum Played {
     /// It asks.
-    Asks(Call),
+    Asks(Box<Call>),
     /// It is over.
-    Over(Result<After, StoreError>, Memory),
+    Over(Result<After, StoreError>, Box<Memory>),
 }
 
 /// Plays a pass of a seat, begun at this tick with this memory, through all answers that it got.
@@ -343,10 +345,10 @@ pub fn play(
             .poll(&mut Context::from_waker(Waker::noop()))
     };
     match polled {
-        Poll::Ready(result) => Played::Over(result, memory),
+        Poll::Ready(result) => Played::Over(result, Box::new(memory)),
         Poll::Pending => {
             let call = port.0.lock().unwrap().call.take();
-            Played::Asks(call.unwrap_or(Call::Read))
+            Played::Asks(Box::new(call.unwrap_or(Call::Read)))
         }
     }
 }

@@ -285,7 +285,7 @@ impl State {
                     claims: flight.claims,
                     memory: flight.memory.clone(),
                     answers,
-                    call,
+                    call: *call,
                     own,
                     listed,
                     hash,
@@ -293,8 +293,8 @@ impl State {
             }
             Played::Over(result, memory) => {
                 seat.flight = None;
-                seat.memory_hash = digest(&memory, 0);
-                seat.memory = Arc::new(memory);
+                seat.memory_hash = digest(&*memory, 0);
+                seat.memory = Arc::new(*memory);
                 let due = match result {
                     Ok(After::Rest) | Err(StoreError::Gone) => None,
                     Ok(After::In(wait)) => Some(after(tick, wait)),

@@ -209,12 +209,10 @@ impl World {
         }
     }
 
-    fn compare(&mut self, run: usize, version: u64) -> Result<&mut Object, Answer> {
+    fn compare(&mut self, run: usize, version: u64) -> Result<&mut Object, StoreError> {
         match &mut self.runs[run].object {
-            None => Err(Answer::NotStored(StoreError::Gone)),
-            Some(object) if object.version != version => {
-                Err(Answer::NotStored(StoreError::Conflict))
-            }
+            None => Err(StoreError::Gone),
+            Some(object) if object.version != version => Err(StoreError::Conflict),
             Some(object) => Ok(object),
         }
     }
@@ -224,7 +222,7 @@ impl World {
         match call {
             Call::Read => self.stored(fixed, run),
             Call::WriteClaim(base, claim) => match self.compare(run, base.version) {
-                Err(answer) => answer,
+                Err(error) => Answer::NotStored(error),
                 Ok(object) => {
                     let held = !matches!(object.mark, Mark::None | Mark::WithoutFinalizer(_));
                     if object.deleting && !held {
@@ -245,7 +243,7 @@ impl World {
                 }
             },
             Call::LetGo(version) => match self.compare(run, *version) {
-                Err(answer) => answer,
+                Err(error) => Answer::NotStored(error),
                 Ok(object) => {
                     object.mark = Mark::None;
                     let after = self.stored(fixed, run);

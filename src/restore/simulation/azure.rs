@@ -210,7 +210,8 @@ impl Vault for Port {
             {
                 world.take_risk(self.run, Risk::LateSend);
             }
-            world.check_send((self.run, self.process), trigger.request_id, now.wall);
+            let late = world.now - checked > LONGEST_GAP;
+            world.check_send((self.run, self.process), trigger.request_id, now.wall, late);
             world.post(self.run, trigger)
         };
         let wait = answer_at - self.world.lock().now;

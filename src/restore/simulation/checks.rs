@@ -34,6 +34,7 @@ impl World {
         (run, process): (usize, usize),
         request: RequestId,
         checked: Timestamp,
+        late: bool,
     ) {
         self.sends += 1;
         let claim = self.runs[run].places[process].last_claim;
@@ -48,7 +49,7 @@ impl World {
             self.violated("a POST whose last check was after startBy".to_owned());
         }
         if self.runs[run].intent.target.overwrites_source() {
-            self.nothing_is_destroyed_twice(run);
+            self.nothing_is_destroyed_twice(run, late);
         }
     }
 
@@ -110,7 +111,7 @@ impl World {
     }
 
     /// I3: what writes over the VM holds its lock, follows no outcome in doubt, and runs beside no other restore of the VM.
-    fn nothing_is_destroyed_twice(&mut self, run: usize) {
+    fn nothing_is_destroyed_twice(&mut self, run: usize, late: bool) {
         let now = self.now;
         if self.lock.map(|(_, holder)| holder) != Some(run) {
             self.violated_by(
@@ -148,10 +149,9 @@ impl World {
                 None => self.violated_by(run, what),
             }
         }
-        if self
-            .broken_since
-            .is_some_and(|since| since < now - LOOK_AND_CLAIM)
-        {
+        // A process that stood still after its last check cannot know what was learnt meanwhile.
+        let known = |since: Ms| since < now - LOOK_AND_CLAIM && !late;
+        if self.broken_since.is_some_and(known) {
             self.violated_by(
                 run,
                 "a destructive POST while jobMatching is Broken".to_owned(),
@@ -309,8 +309,10 @@ impl World {
     /// I6: claims and locks are let go when nothing needs them any more.
     fn lets_go_at_last(&mut self, run: usize, object: &Object) {
         let record = &object.record;
+        let destroys = self.runs[run].intent.target.overwrites_source();
         let keeps = record.attempts.iter().any(|attempt| {
             attempt.state == AttemptState::Adopted
+                || attempt.state == AttemptState::NotFound && destroys
                 || attempt.accepted
                     && attempt.job.is_none()
                     && attempt.state != AttemptState::OperationFailed
