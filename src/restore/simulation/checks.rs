@@ -131,7 +131,7 @@ impl World {
             let runs = another(job.run) && now < job.ends;
             // Two that write over the VM never run together; others may begin after the look.
             let destroys = job.run.is_some_and(overwrites);
-            runs && (destroys || job.solid.max(job.started) < now - LOOK_AND_CLAIM)
+            runs && (destroys || !late && job.solid.max(job.started) < now - LOOK_AND_CLAIM)
         });
         let what = busy.map(|job| format!("a destructive POST while job {} runs", job.id));
         let sent = self.posts.iter().any(|post| {

@@ -97,8 +97,11 @@ async fn process_stopped_around_its_trigger_while_another_goes_on_makes_no_secon
     let (_proxy, options) = world.another_way().await;
     let _other = world.another_controller(options).await;
     let sent = async |name, count| (world.azure.posts(name).await.len() == count).then_some(());
-    eventually("another's request", 60, async || sent("claimed-x", 1).await).await;
-    eventually("another's attempt", 60, async || sent("unsent-x", 2).await).await;
+    eventually("another's request", 150, async || {
+        sent("claimed-x", 1).await
+    })
+    .await;
+    eventually("another's attempt", 150, async || sent("unsent-x", 2).await).await;
     signal(stopped, "-CONT");
     // What it would do, it does at once.
     world.pass(SignedDuration::from_mins(3)).await;
