@@ -320,7 +320,9 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
     ) -> Result<After, StoreError> {
         let now = self.clock.now();
         let run = &stored.run;
-        if release::must_block_without_look(run, self.memory, now, self.limits) {
+        // A deletion that goes without its vault goes before it could block for want of it.
+        let goes = error.kind.needs_a_person() && self.lets_go_without_vault(stored, now).await;
+        if !goes && release::must_block_without_look(run, self.memory, now, self.limits) {
             let mut record = run.record.clone();
             let message = format!(
                 "the vault's jobs could not be listed for a whole adoption window ({error}); {}",

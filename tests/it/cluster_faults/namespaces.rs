@@ -187,7 +187,7 @@ async fn told_why_it_waits(world: &World, case: &Case) -> bool {
             // On a busy machine its job may have been visible for long enough already.
             return told
                 || waits_since
-                    .is_none_or(|since: Instant| since.elapsed() < Duration::from_secs(2));
+                    .is_none_or(|since: Instant| since.elapsed() < Duration::from_secs(30));
         };
         if object["metadata"]["deletionTimestamp"].is_string() {
             waits_since.get_or_insert_with(Instant::now);
