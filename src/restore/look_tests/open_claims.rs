@@ -95,6 +95,41 @@ fn outcome_that_was_open_while_broken_stays_unknown_when_ids_are_filled_again() 
     assert!(adopts(&decide(&seen), 1, "j"), "and so does its job");
 }
 
+/// It may be the one that is missed: Azure did not fill its id.
+#[test]
+fn a_young_job_of_the_vm_without_any_id_makes_not_found_prove_nothing() {
+    let recorded = claimed(vec![attempt(1, S::Unknown)]);
+    let mut unrecorded = a_run();
+    unrecorded.mark = Mark::Standing(claim(1));
+    let mut without_item = recorded.clone();
+    without_item.record.item = None;
+    let web = "web";
+    for (run, started, entity, blocks) in [
+        // Five minutes before the claim that is written down.
+        (&recorded, Some(-300), web, true),
+        (&recorded, Some(-301), web, false),
+        (&recorded, None, web, true),
+        (&recorded, Some(0), "another", false),
+        // Nobody knows the claim's age: it was seen 15 minutes ago and may be a window older.
+        (&unrecorded, Some(-1200), web, true),
+        (&unrecorded, Some(-1201), web, false),
+        (&without_item, Some(0), "another", true),
+    ] {
+        let mut job = job(1, "j", J::InProgress, WINDOW_OVER);
+        job.job.activity_id = String::new();
+        job.job.started = started.map(wall);
+        job.job.entity = entity.to_owned();
+
+        let decision = decide(&scene(run.clone(), WINDOW_OVER, vec![job]));
+
+        assert_eq!(
+            is_block(&decision),
+            blocks,
+            "{started:?} {entity}: {decision:?}"
+        );
+    }
+}
+
 #[test]
 fn a_job_of_the_claim_or_of_a_higher_attempt_decides_at_once_and_a_lower_one_after_the_window() {
     let open = |number| claimed(vec![attempt(number, S::Unknown)]);

@@ -1,6 +1,5 @@
 //! Reads of the operation and of the job.
 
-use super::super::super::facts::OperationStatus;
 use super::*;
 
 fn an_operation(status: OperationStatus) -> Operation {

@@ -141,7 +141,7 @@ fn the_oldest_job_of_a_run_stays_covered_by_later_looks() {
 #[test]
 fn a_run_that_waits_for_others_restores_sees_them_end() {
     let mut run = overwriting(a_run());
-    run.record.item = Some(super::super::super::record::ItemNames {
+    run.record.item = Some(ItemNames {
         container: "c".to_owned(),
         name: "i".to_owned(),
     });
@@ -161,7 +161,7 @@ fn a_run_that_waits_for_others_restores_sees_them_end() {
 fn an_ended_run_rests_with_a_claim_that_only_a_person_can_take_and_its_deletion_comes_back() {
     for (deleting, after) in [(false, After::Rest), (true, in_secs(300))] {
         let mut run = claimed(vec![with_job(accepted(1, S::Ended), "j")]);
-        run.record.end = Some(super::super::super::record::End::Succeeded);
+        run.record.end = Some(End::Succeeded);
         run.deleting = deleting;
         let mut memory = memory_of(&run);
         let paper = paper(run);
@@ -178,7 +178,7 @@ fn an_ended_run_rests_with_a_claim_that_only_a_person_can_take_and_its_deletion_
 fn an_ended_run_lets_go_once_its_job_is_shown_for_good() {
     for (shown, second, after, goes) in [(300, 300, After::Rest, 1), (200, 200, in_secs(100), 0)] {
         let mut run = claimed(vec![with_job(accepted(1, S::Ended), "j")]);
-        run.record.end = Some(super::super::super::record::End::Succeeded);
+        run.record.end = Some(End::Succeeded);
         let jobs = vec![job(1, "j", JobStatus::Completed, shown)];
         let mut memory = scene(run.clone(), 0, jobs.clone()).memory;
         memory.jobs.insert(JobId::new("j"), boot(0));
@@ -202,8 +202,7 @@ fn learns(change: impl Fn(&mut Run, &mut Vec<SeenJob>)) -> Vec<Matching> {
     paper.pass(&mut memory).unwrap();
     memory.not_before = None;
     paper.pass(&mut memory).unwrap();
-    let noted = paper.sheet().noted.clone();
-    noted
+    paper.sheet().noted.clone()
 }
 
 #[test]

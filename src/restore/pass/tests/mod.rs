@@ -12,14 +12,14 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
 use super::super::facts::{
-    ErrorText, JobDetail, JobStatus, Operation, RecoveryPoint, RefusalKind, SeenJob,
-    TriggerOutcome, VaultFacts,
+    ErrorText, JobDetail, JobStatus, Operation, OperationStatus, RecoveryPoint, RefusalKind,
+    SeenJob, TriggerOutcome, VaultFacts,
 };
 use super::super::fixtures::*;
 use super::super::ids::{ArmId, ClaimId, OperationId, RecoveryPointName, RunKey};
 use super::super::item_lock::{Holder, HolderState, ItemLock};
 use super::super::ports::{Budget, Deadline, ItemLocks, Trigger};
-use super::super::record::{AttemptState as S, Mark, Phase, Resolve};
+use super::super::record::{AttemptState as S, End, ItemNames, Mark, Phase, Resolve};
 use super::super::request::Target;
 use super::*;
 

@@ -127,6 +127,24 @@ fn a_vm_that_the_vault_does_not_protect_is_asked_for_again_after_45_seconds() {
 }
 
 #[test]
+fn a_new_run_asks_for_one_list_of_any_age_before_it_chooses() {
+    let mut run = a_run();
+    run.record.point = None;
+    let paper = paper(run);
+
+    paper.pass(&mut Memory::default()).unwrap();
+
+    let any_age: Vec<_> = paper
+        .sheet()
+        .needs
+        .iter()
+        .map(|need| need.any_age)
+        .collect();
+    assert_eq!(any_age, [true]);
+    assert_eq!(paper.was_asked("item"), 1);
+}
+
+#[test]
 fn a_run_whose_job_is_listed_already_chooses_no_point() {
     let mut run = a_run();
     run.record.point = None;
