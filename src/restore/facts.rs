@@ -270,3 +270,41 @@ impl VaultError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_passes_by_itself_needs_no_person_and_everything_else_does() {
+        use RefusalKind::*;
+        for kind in [
+            Authentication,
+            Permission,
+            VaultNotFound,
+            NotFound,
+            BadRequest,
+            ApiVersion,
+        ] {
+            assert!(kind.needs_a_person(), "{kind:?}");
+        }
+        for kind in [Throttled, Busy, Unavailable, Unreadable, TooLate] {
+            assert!(!kind.needs_a_person(), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn an_error_is_told_by_its_code_and_message_or_by_its_message_alone() {
+        let error = |code: &str| VaultError {
+            kind: RefusalKind::Unavailable,
+            error: ErrorText {
+                code: code.to_owned(),
+                message: "no answer came".to_owned(),
+            },
+            retry_after: SignedDuration::ZERO,
+        };
+
+        assert_eq!(error("Busy").to_string(), "Busy: no answer came");
+        assert_eq!(error("").to_string(), "no answer came");
+    }
+}

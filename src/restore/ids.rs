@@ -367,4 +367,33 @@ mod tests {
         assert_eq!(id.segment_after("subscriptions"), Some("S"));
         assert_eq!(id.segment_after("nothing"), None);
     }
+    #[test]
+    fn arm_ids_that_differ_in_case_are_one_key_and_are_shown_as_written() {
+        use std::collections::HashSet;
+        let ids = |texts: [&str; 2]| HashSet::from(texts.map(ArmId::new)).len();
+        let hash = |text: &str| {
+            let mut state = std::hash::DefaultHasher::new();
+            ArmId::new(text).hash(&mut state);
+            state.finish()
+        };
+
+        assert_eq!(ids(["/Subscriptions/S", "/subscriptions/s/"]), 1);
+        assert_eq!(ids(["/subscriptions/s", "/subscriptions/t"]), 2);
+        assert_ne!(hash("/subscriptions/s"), hash("/subscriptions/t"));
+        assert_eq!(
+            ArmId::new("/Subscriptions/S/").to_string(),
+            "/Subscriptions/S"
+        );
+    }
+
+    #[test]
+    fn ids_are_read_again_as_they_are_written() {
+        let claim = ClaimId::new(Uuid::from_u128(7));
+        let key = RunKey::compute(&scope(), &a_run(None));
+        let request = key.request_id(1);
+
+        assert_eq!(claim.to_string().parse(), Ok(claim));
+        assert_eq!(key.to_string().parse(), Ok(key));
+        assert_eq!(request.to_string().parse(), Ok(request));
+    }
 }

@@ -234,3 +234,78 @@ impl Listing {
             .find(|seen| seen.job.id.as_str().eq_ignore_ascii_case(id.as_str()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::{at, job};
+    use super::super::ids::ArmId;
+    use super::*;
+
+    fn an_item() -> ProtectedItem {
+        ProtectedItem {
+            container: "IaasVMContainer;iaasvmcontainerv2;testRG;testVM".to_owned(),
+            name: "VM;iaasvmcontainerv2;testRG;testVM".to_owned(),
+            source: ArmId::new("/subscriptions/s/virtualMachines/testVM"),
+            protection_state: "Protected".to_owned(),
+            soft_deleted: false,
+        }
+    }
+
+    fn a_job(entity: &str, container: &str) -> JobSummary {
+        JobSummary {
+            entity: entity.to_owned(),
+            container: container.to_owned(),
+            ..job(1, "j", JobStatus::InProgress, 0).job
+        }
+    }
+
+    #[test]
+    fn a_job_is_of_the_item_of_its_container_whatever_its_vm_is_called() {
+        for (container, expected) in [
+            ("iaasvmcontainerv2;testrg;testvm", true),
+            ("IaasVMContainer;iaasvmcontainerv2;testRG;testVM", true),
+            ("iaasvmcontainerv2;otherrg;testvm", false),
+            ("containerv2;testrg;testvm", false),
+        ] {
+            let same_name = a_job("testvm", container).is_of(&an_item());
+            assert_eq!(same_name, expected, "{container}");
+        }
+        assert!(a_job("another", "iaasvmcontainerv2;testrg;testvm").is_of(&an_item()));
+    }
+
+    #[test]
+    fn an_old_job_without_a_container_is_of_the_vm_of_its_name() {
+        assert!(a_job("TESTVM", "").is_of(&an_item()));
+        assert!(!a_job("another", "").is_of(&an_item()));
+    }
+
+    #[test]
+    fn jobs_without_an_id_are_those_whose_id_is_empty() {
+        let mut without = job(1, "without", JobStatus::InProgress, 0);
+        without.job.activity_id = " ".to_owned();
+        let listing = Listing::new(
+            at(0),
+            vec![job(1, "with", JobStatus::InProgress, 0), without],
+        );
+
+        let names: Vec<_> = listing
+            .without_id()
+            .map(|seen| seen.job.id.as_str())
+            .collect();
+        assert_eq!(names, ["without"]);
+    }
+
+    #[test]
+    fn what_was_read_of_a_job_stays_known_when_only_a_list_shows_it() {
+        let mut known = JobDetail::from_list(a_job("testVM", ""), None);
+        assert_eq!(known.progress_percent, None);
+        known.progress_percent = Some(40);
+        let mut ended = a_job("testVM", "");
+        ended.status = JobStatus::Completed;
+
+        let detail = JobDetail::from_list(ended, Some(&known));
+
+        assert_eq!(detail.progress_percent, Some(40));
+        assert_eq!(detail.summary.status, JobStatus::Completed);
+    }
+}

@@ -237,5 +237,5 @@ pub(super) fn after_nothing_found(look: &Look<'_>) -> Decision {
 }
 
 #[cfg(test)]
-#[path = "look_tests.rs"]
+#[path = "look_tests/mod.rs"]
 mod tests;

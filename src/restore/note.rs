@@ -130,3 +130,24 @@ impl NoteKind {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_remedy_names_the_fields_to_mend_where_azures_words_leave_that_open() {
+        for (kind, field) in [
+            (NoteKind::AuthenticationFailed, "spec.auth.servicePrincipal"),
+            (NoteKind::PermissionDenied, "(spec.auth) the Azure roles"),
+            (NoteKind::AzureVaultNotFound, "spec.resourceGroup"),
+        ] {
+            let remedy = kind.remedy();
+            assert!(
+                remedy.starts_with("; ") && remedy.contains(field),
+                "{remedy}"
+            );
+        }
+        assert_eq!(NoteKind::Throttled.remedy(), "", "waiting helps");
+    }
+}

@@ -67,3 +67,25 @@ pub fn listable(started: jiff::Timestamp, now: super::facts::Now) -> jiff::Times
 
 /// How far back the first look at a vault goes.
 pub const HISTORY: SignedDuration = SignedDuration::from_hours(180 * 24);
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::{at, wall};
+    use super::*;
+
+    #[test]
+    fn an_operation_is_read_soon_and_then_less_and_less_often() {
+        let waits: Vec<_> = (0..6)
+            .map(|reads| before_operation_read(reads).as_secs())
+            .collect();
+        assert_eq!(waits, [3, 5, 10, 20, 60, 60]);
+    }
+
+    #[test]
+    fn a_list_is_asked_to_cover_a_job_as_far_back_as_azure_keeps_jobs() {
+        const DAY: i64 = 24 * 60 * 60;
+        let now = at(200 * DAY);
+        assert_eq!(listable(wall(20 * DAY + 1), now), wall(20 * DAY + 1));
+        assert_eq!(listable(wall(19 * DAY), now), wall(20 * DAY), "180 days");
+    }
+}

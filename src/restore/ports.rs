@@ -245,3 +245,28 @@ pub enum StoreError {
     #[error("the API server did not take it: {0}")]
     Refused(String),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::{at, boot, wall};
+    use super::*;
+
+    #[test]
+    fn a_send_is_allowed_before_its_deadline_on_both_clocks_and_not_at_it() {
+        let deadline = Deadline {
+            boot: boot(30),
+            wall: wall(30),
+        };
+        let clocks = |on_wall: i64, on_boot: i64| {
+            deadline.allows(Now {
+                wall: wall(on_wall),
+                boot: boot(on_boot),
+            })
+        };
+
+        assert!(deadline.allows(at(29)));
+        for (on_wall, on_boot) in [(30, 29), (31, 29), (29, 30), (29, 31), (30, 30), (31, 31)] {
+            assert!(!clocks(on_wall, on_boot), "{on_wall} {on_boot}");
+        }
+    }
+}

@@ -320,3 +320,23 @@ pub struct Unrecorded {
     /// What came of it.
     pub outcome: TriggerOutcome,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::{at, boot};
+    use super::*;
+
+    #[test]
+    fn waits_start_small_again_when_something_went_forward() {
+        let mut memory = Memory {
+            tries: 7,
+            ..Memory::default()
+        };
+        memory.wait(at(10), SignedDuration::from_secs(5));
+        assert_eq!(memory.not_before, Some(boot(15)));
+
+        memory.went_forward();
+
+        assert_eq!((memory.not_before, memory.tries), (None, 0));
+    }
+}

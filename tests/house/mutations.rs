@@ -38,7 +38,11 @@ fn every_check_of_a_mistake_is_a_test() {
         for check in row.caught_by {
             let name = check.test();
             let found = match name.strip_suffix("::tests") {
-                Some(module) => !files("src/restore", &[&format!("{module}_tests.rs")]).is_empty(),
+                Some(module) => files("src/restore", &[".rs"]).iter().any(|path| {
+                    let path = path.display().to_string();
+                    path.contains(&format!("/{module}_tests.rs"))
+                        || path.contains(&format!("/{module}_tests/"))
+                }),
                 None => code.iter().any(|code| code.contains(&format!("fn {name}"))),
             };
             if !found {

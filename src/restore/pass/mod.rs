@@ -337,3 +337,6 @@ fn request_of(run: &Run) -> Option<(ProtectedItem, RestoreRequest)> {
     };
     Some((item_of(run)?, request))
 }
+
+#[cfg(test)]
+mod tests;

@@ -204,9 +204,11 @@ impl Vault for Port {
         self.nap(short).await;
         let (outcome, answer_at) = {
             let mut world = self.world.lock();
-            let person_may = world.runs[self.run].person_retried;
+            let intended = &world.runs[self.run];
+            // What a person says lets go of a claim under which this process may still send.
+            let person_decided = intended.person_retried || intended.person_abandoned;
             if world.now - checked > LONGEST_GAP
-                && (trigger.request.target.may_be_retried() || person_may)
+                && (trigger.request.target.may_be_retried() || person_decided)
             {
                 world.take_risk(self.run, Risk::LateSend);
             }

@@ -147,6 +147,7 @@ impl World {
             Word::Abandon => Resolve::Abandon(id),
         });
         intended.person_retried |= word == Word::Retry;
+        intended.person_abandoned |= word == Word::Abandon;
         intended.in_doubt = false;
         if self.matching == Matching::Broken {
             self.take_risk(run, Risk::DecidedWhileBroken);
@@ -165,6 +166,8 @@ impl World {
         let under_way = posts.any(|post| post.run == run && !post.done && post.makes_job);
         let whim = self.rng.u32(0..3);
         let ids_filled = self.weather.ids_filled;
+        let mut jobs = self.jobs.iter();
+        let hidden = jobs.any(|job| job.run == Some(run) && job.is_hidden());
         let intended = &mut self.runs[run];
         let Some(object) = &mut intended.object else {
             return;
@@ -199,8 +202,9 @@ impl World {
             }
             Resolve::Abandon(_) => {
                 intended.in_doubt = false;
-                // Nobody can find the job by its id: a new object cannot find it either.
-                if !ids_filled {
+                intended.person_abandoned = true;
+                // Nobody can find the job by its id, also when ids are filled again: a new object cannot find it either.
+                if !ids_filled || hidden {
                     self.take_risk(run, Risk::DecidedWhileBroken);
                 }
             }

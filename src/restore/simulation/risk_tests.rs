@@ -9,7 +9,7 @@ use super::runner::{Kind, a_world, play, world_of};
 use super::script::Line::{Do, Until};
 use super::script::{Line, Moment};
 use super::weather::{Answer, Event, Weather, Word};
-use super::world::{MINUTE, Ms, SECOND, World};
+use super::world::{MINUTE, Ms, SECOND, World, wall};
 
 fn control() -> Control {
     Control {
@@ -66,6 +66,42 @@ fn a_process_that_stands_still_between_its_last_check_and_the_send() {
     makes_a_second_job(world, Risk::LateSend);
 }
 
+/// The run is blocked after the window, because a second restore could destroy; a person abandons it, the claim and the lock
+/// go, and the process that stood still sends after all (schedule 66434).
+#[test]
+fn an_abandonment_while_a_process_stands_still_between_its_last_check_and_the_send() {
+    let weather = Weather {
+        scripts: vec![vec![
+            Until(Moment::Checked),
+            Do(Event::Pause(0, 60 * MINUTE)),
+            Until(Moment::Blocked),
+            Do(Event::Says(Word::Abandon)),
+        ]],
+        events: vec![(0, Event::Pause(1, 2 * MINUTE))],
+        ..Weather::calm()
+    };
+    let control = Control {
+        start_by: Some(wall(600 * MINUTE)),
+        ..control()
+    };
+    let wishes = [(Kind::OriginalLocation, control)];
+    let mut world = world_of(weather, &wishes, fastrand::Rng::with_seed(7));
+    world.trace = Some(Vec::new());
+    let played = play(world);
+    let trace = played.trace.join("\n");
+    assert_eq!(played.violations, [""; 0], "{trace}");
+    let excused = played.world.excused.iter();
+    let late: Vec<_> = excused.filter(|(by, _)| *by == Risk::LateSend).collect();
+    assert!(
+        late.iter()
+            .any(|(_, what)| what.contains("without a standing claim"))
+            && late
+                .iter()
+                .any(|(_, what)| what.contains("while None holds the lock")),
+        "{late:?}\n{trace}"
+    );
+}
+
 /// A process that saw the claim waits a window when it is gone: nobody who saw it may live on.
 fn nobody_remembers(event: Event) -> Vec<Line> {
     vec![
@@ -102,6 +138,26 @@ fn a_retry_while_jobs_cannot_be_found_by_their_ids() {
     let lines = vec![Until(Moment::Blocked), Do(Event::Says(Word::Retry))];
     let mut world = a_lost_answer(SECOND, lines, vec![]);
     world.weather.ids_filled = false;
+    world.learn_matching(Matching::Broken);
+    makes_a_second_job(world, Risk::DecidedWhileBroken);
+}
+
+/// Azure fills ids again, but not that of a job that it has made without: a deletion waits for a person, who lets it go, and
+/// the object that is applied again finds nothing (schedule 99131).
+#[test]
+fn an_abandonment_of_a_job_without_its_id_also_when_ids_are_filled_again() {
+    let weather = Weather {
+        ids_filled: false,
+        jobs_end: Some((JobStatus::Completed, "", 10)),
+        events: vec![
+            (20 * MINUTE, Event::FillIds),
+            (25 * MINUTE, Event::Delete),
+            (60 * MINUTE, Event::Person),
+            (70 * MINUTE, Event::Apply),
+        ],
+        ..Weather::calm()
+    };
+    let mut world = a_world(weather, control(), fastrand::Rng::with_seed(7));
     world.learn_matching(Matching::Broken);
     makes_a_second_job(world, Risk::DecidedWhileBroken);
 }

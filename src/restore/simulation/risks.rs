@@ -6,7 +6,7 @@ use super::world::{Ms, SECOND, World};
 /// A residual risk (docs/exactly-once.md).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Risk {
-    /// A process stood still between its last check and the send.
+    /// A process stood still between its last check and the send. What writes over a VM takes it only once a person has decided.
     LateSend,
     /// The finalizer was removed by force from an object that was being deleted.
     ForcedRemoval,
@@ -14,7 +14,7 @@ pub enum Risk {
     SetBack,
     /// Azure left an activityId out and nobody knew it, or nobody knew it any more.
     IdLeftOut,
-    /// A person decided while jobs could not be found by their ids.
+    /// A person decided while jobs, or the job of this run, could not be found by their ids.
     DecidedWhileBroken,
     /// The list showed a job later than the window allows for.
     ListedLate,

@@ -180,6 +180,7 @@ fn intended(run: usize, kind: Kind, control: Control) -> Intended {
         places: Default::default(),
         meddled: false,
         person_retried: false,
+        person_abandoned: false,
         edited_since_claim: false,
         accepted: Default::default(),
         status_lost: false,

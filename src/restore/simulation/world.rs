@@ -157,6 +157,8 @@ pub struct Intended {
     pub meddled: bool,
     /// A person said `retry`.
     pub person_retried: bool,
+    /// A person said `abandon`.
+    pub person_abandoned: bool,
     /// Somebody edited the object since the last claim was written.
     pub edited_since_claim: bool,
     /// Attempts whose 2xx was written down, as long as the status was not lost.
