@@ -205,7 +205,7 @@ pub fn told_while_deleting(run: &Run, record: &Record) -> Option<Record> {
     (waits && !says).then(|| {
         let mut told = record.clone();
         told.note.message = format!(
-            "the deletion waits until a new object of this run would find what this one has started; {}",
+            "the deletion waits until it is certain what became of the restore; {}",
             record.note.message
         );
         told
