@@ -136,12 +136,8 @@ pub fn said(run: &Run, record: &Record) -> (Reason, String) {
     let waits = run.deleting
         && matches!(run.mark, Mark::Standing(_))
         && reason.standing() == Standing::Working;
-    if !waits {
-        return (reason, message);
-    }
-    let why =
-        format!("the deletion waits until it is certain what became of the restore: {message}");
-    (Reason::DeletionWaits, why)
+    // Each record that is written meanwhile tells of the deletion itself.
+    (if waits { Reason::DeletionWaits } else { reason }, message)
 }
 
 /// Sets the conditions of a run (design 2.2, table of states).

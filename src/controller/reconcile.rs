@@ -178,6 +178,7 @@ impl Remembered {
             self.memory.not_before = None;
             self.memory.tries = 0;
             self.memory.last_look = None;
+            self.memory.looks_in_vain_since = None;
         }
         self.memory
     }

@@ -2,7 +2,7 @@
 //! be found.
 
 use super::entries::*;
-use super::facts::{JobSummary, Now};
+use super::facts::{JobStatus, JobSummary, Now};
 use super::ids::RunKey;
 use super::questions::is_open;
 use super::record::{AttemptState, Claim, Note, NoteKind, Record};
@@ -67,6 +67,24 @@ pub fn adopted_as_told(record: &mut Record, key: RunKey, claim: Claim, job: &Job
             job.id
         ),
     };
+}
+
+/// A look showed ended jobs of this run that its record did not name. Why one failed is known once it is read: until then it
+/// has no error.
+pub fn listed(record: &mut Record, key: RunKey, jobs: &[(u8, JobSummary)]) {
+    for (number, job) in jobs {
+        let attempt = attempt_of(record, key, *number);
+        attempt.job = Some(job.id.clone());
+        attempt.state = match job.status {
+            JobStatus::Failed => AttemptState::JobFailed,
+            JobStatus::Completed
+            | JobStatus::CompletedWithWarnings
+            | JobStatus::Cancelled
+            | JobStatus::InProgress
+            | JobStatus::Cancelling
+            | JobStatus::Other(_) => AttemptState::Ended,
+        };
+    }
 }
 
 /// The operation that is shown is that of the attempt whose job is followed, or none: what an earlier attempt's said is

@@ -2,12 +2,12 @@
 
 use jiff::SignedDuration;
 
-use super::facts::{JobSummary, Listing, Now, SeenJob};
+use super::facts::{JobStatus, JobSummary, Listing, Now, SeenJob};
 use super::ids::JobId;
 use super::item_lock::Turn;
 use super::pace::{self, Limits};
 use super::questions::{self, resolve_help};
-use super::record::{Attempt, Claim, Matching, Memory, Run};
+use super::record::{Attempt, AttemptState, Claim, Matching, Memory, Run};
 
 /// A look: the object as it was read, then the listing.
 #[derive(Debug, Clone, Copy)]
@@ -62,6 +62,55 @@ impl Look<'_> {
                 })
             })
             .collect()
+    }
+
+    /// Ended jobs of this run, by attempt, that the record does not name, or calls running although a later one is: its
+    /// status was erased or set back. Those of the standing claim and of the job that is followed are for the decision to name.
+    pub(super) fn untold(&self) -> Vec<(u8, JobSummary)> {
+        let found = self.found();
+        let claimed = self.claim().map(|claim| claim.attempt);
+        let alive = found.iter().rev();
+        let alive = alive
+            .map(|found| (found.attempt, &found.job().status))
+            .find(|(_, status)| **status != JobStatus::Failed)
+            .map(|(attempt, _)| attempt);
+        let untold = found.iter().filter(|found| {
+            let decides = Some(found.attempt) == claimed || Some(found.attempt) == alive;
+            found.job().status.is_terminal() && !decides
+        });
+        let untold = untold.filter(|found| {
+            let Some(attempt) = self.run.record.attempt(found.attempt) else {
+                return true;
+            };
+            let overtaken = attempt.state == AttemptState::Running && alive > Some(found.attempt);
+            match &attempt.job {
+                None => true,
+                Some(job) => overtaken && *job == found.job().id,
+            }
+        });
+        untold
+            .map(|found| (found.attempt, found.job().clone()))
+            .collect()
+    }
+
+    /// Whether the listing shows a job of a later attempt than that of this one, and the record does not name it: the status
+    /// was set back.
+    pub(super) fn shows_a_later_one_than(&self, job: &JobId) -> bool {
+        let attempts = &self.run.record.attempts;
+        let own = attempts
+            .iter()
+            .rev()
+            .find(|attempt| attempt.job.as_ref() == Some(job));
+        let found = self.found();
+        let (Some(own), Some(newest)) = (own, found.last()) else {
+            return false;
+        };
+        let claimed = self.claim().map(|claim| claim.attempt);
+        newest.attempt > own.number
+            && Some(newest.attempt) != claimed
+            && attempts
+                .iter()
+                .all(|attempt| attempt.number != newest.attempt || attempt.job.is_none())
     }
 
     /// Whether the listing shows this job with the id of one of this run's attempts.

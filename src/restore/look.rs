@@ -147,7 +147,9 @@ pub(super) fn after_failed_job(
         .record
         .attempt(failed.attempt)
         .filter(|attempt| attempt.state == AttemptState::JobFailed)
-        .filter(|attempt| attempt.job.as_ref() == Some(&failed.job().id));
+        .filter(|attempt| attempt.job.as_ref() == Some(&failed.job().id))
+        // One that a list alone showed was not read: why it failed decides what follows.
+        .filter(|attempt| attempt.error.is_some());
     let Some(recorded) = recorded else {
         return adopt(failed);
     };

@@ -78,6 +78,7 @@ pub fn next(run: &Run, memory: &Memory, now: Now, limits: &Limits) -> Step {
         return match claim {
             None => Step::Rest,
             Some(_) if lets_go_without_look(run, own) => Step::LetGo,
+            Some(_) if is_news(run, memory) => Step::Azure(Act::Look),
             Some(_) => wait_or(memory, now, Step::Azure(Act::Look)),
         };
     }
@@ -103,10 +104,17 @@ pub fn next(run: &Run, memory: &Memory, now: Now, limits: &Limits) -> Step {
         return step;
     }
     let step = forward(run, own, claim, now);
-    if resolution(run).is_some_and(|word| memory.heeded.as_ref() != Some(word)) {
+    if is_news(run, memory) {
         return step;
     }
     wait_or(memory, now, step)
+}
+
+/// Whether somebody said or did something that this process has not acted on yet: it need not wait for what it waited for.
+fn is_news(run: &Run, memory: &Memory) -> bool {
+    let word = resolution(run);
+    word.is_some_and(|word| memory.heeded.as_ref() != Some(word))
+        || run.deleting && !memory.heeded_deletion
 }
 
 fn has_open_attempt(run: &Run) -> bool {
@@ -130,8 +138,8 @@ fn lost_its_claim(run: &Run, memory: &Memory, now: Now, limits: &Limits) -> bool
     now.boot < *latest + limits.adoption_window && last.all(|(id, _)| !is_recorded(*id))
 }
 
-/// Whether Azure was asked after `timeouts.run` was over: for the job, which may have ended before, or for any job of a run
-/// that knows none, as its status may have been set back. Of a vault that cannot be listed for a window more nothing is known.
+/// Whether Azure was asked for the job after `timeouts.run` was over: it may have ended before. A run that knows no job may
+/// have lost its status: a look ends it, unless this process could not list the vault's jobs for a whole window.
 fn was_asked_since_time_out(run: &Run, memory: &Memory, now: Now, limits: &Limits) -> bool {
     let Some(over) = run_timeout_passed(run, now) else {
         return false;
@@ -143,7 +151,11 @@ fn was_asked_since_time_out(run: &Run, memory: &Memory, now: Now, limits: &Limit
             let asked = memory.asked_for.as_ref().filter(|(asked, _)| *asked == job);
             asked.is_some_and(|(_, asked)| since(*asked))
         }
-        None => memory.last_look.is_some_and(since) || late >= limits.adoption_window,
+        None => {
+            let window = limits.adoption_window;
+            let in_vain = memory.looks_in_vain_since;
+            in_vain.is_some_and(|since| late >= window && now.boot >= since + window)
+        }
     }
 }
 
@@ -183,7 +195,8 @@ pub(super) fn timed_out(run: &Run, now: Now) -> Option<Step> {
     let over = run_timeout_passed(run, now)?;
     let rest = match followed(run) {
         Some(job) => format!("; job {job} goes on in Azure and is no longer followed"),
-        None => String::new(),
+        // Otherwise a look ends it.
+        None => "; the vault's jobs cannot be listed, so whether a job of this run goes on in Azure is not known".to_owned(),
     };
     Some(Step::End(
         End::Failed(Failure::RunTimedOut),

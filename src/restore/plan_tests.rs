@@ -352,26 +352,10 @@ fn the_run_timeout_waits_for_open_outcomes_only() {
         };
         let memory = Memory {
             asked_for: Some((JobId::new("j7"), at(60).boot)),
-            last_look: Some(at(60).boot),
             ..Memory::default()
         };
         next(&run, &memory, at(60), &LIMITS)
     };
-    assert!(matches!(
-        late(vec![]),
-        Step::End(End::Failed(Failure::RunTimedOut), _)
-    ));
-    let mut lost = a_new_run();
-    lost.control.run_timeout = mins(1);
-    lost.record.start_time = Some(wall(0));
-    let unasked = |seconds| next(&lost, &Memory::default(), at(seconds), &LIMITS);
-    assert_eq!(
-        unasked(60),
-        Step::Azure(Act::Look),
-        "its status may be lost"
-    );
-    let end = unasked(60 + 15 * 60);
-    assert!(matches!(end, Step::End(..)), "nobody can be asked: {end:?}");
     let running = late(vec![with_job(accepted(1, S::Running), "j7")]);
     assert!(
         matches!(running, Step::End(_, ref why) if why.contains("job j7 goes on")),
@@ -387,6 +371,34 @@ fn the_run_timeout_waits_for_open_outcomes_only() {
     ] {
         let open = late(vec![accepted(1, state)]);
         assert!(matches!(open, Step::Azure(_)), "{state:?}: {open:?}");
+    }
+}
+
+/// A status that was set back long after the run had ended became a time-out in the same instant, and lost the job: the
+/// process had listed it before.
+#[test]
+fn a_run_that_knows_no_job_times_out_by_a_look_or_when_none_is_possible_for_a_window() {
+    let mut lost = a_new_run();
+    lost.control.run_timeout = mins(1);
+    lost.record.start_time = Some(wall(0));
+    let step = |in_vain: Option<i64>, seconds| {
+        let memory = Memory {
+            last_look: Some(at(60).boot),
+            looks_in_vain_since: in_vain.map(boot),
+            ..Memory::default()
+        };
+        next(&lost, &memory, at(seconds), &LIMITS)
+    };
+    let look = Step::Azure(Act::Look);
+
+    assert_eq!(step(None, 60), look, "a look that was made before");
+    assert_eq!(step(None, 60 * 60), look);
+    assert_eq!(step(Some(0), 60 + 15 * 60 - 1), look);
+    assert_eq!(step(Some(30 * 60), 45 * 60 - 1), look, "not for a window");
+    for (in_vain, seconds) in [(0, 60 + 15 * 60), (30 * 60, 45 * 60)] {
+        let end = step(Some(in_vain), seconds);
+        let says = matches!(&end, Step::End(_, why) if why.contains("cannot be listed"));
+        assert!(says, "nobody can be asked: {end:?}");
     }
 }
 
@@ -476,5 +488,27 @@ fn a_run_that_is_held_or_cancelled_chooses_no_point() {
         let mut run = a_new_run();
         change(&mut run);
         assert_eq!(step(&run), Step::Azure(Act::Look));
+    }
+}
+
+#[test]
+fn a_deletion_cuts_a_wait_short_once() {
+    let attempts = || vec![with_job(accepted(1, S::Running), "j")];
+    let follow = Step::Azure(Act::Follow(JobId::new("j")));
+    let over = || ended(claimed(attempts()), End::Succeeded);
+    for (run, step) in [
+        (claimed(attempts()), follow),
+        (over(), Step::Azure(Act::Look)),
+    ] {
+        let mut memory = Memory::default();
+        memory.wait(at(60), mins(1));
+        let waits = Step::Wait(mins(1));
+        assert_eq!(next(&run, &memory, at(60), &LIMITS), waits);
+
+        let run = deleting(run);
+        assert_eq!(next(&run, &memory, at(60), &LIMITS), step);
+
+        memory.heeded_deletion = true;
+        assert_eq!(next(&run, &memory, at(60), &LIMITS), waits);
     }
 }

@@ -301,6 +301,13 @@ pub fn deletion_waits(record: &mut Record, for_a_person: bool, message: String) 
     record.note.message = message;
 }
 
+/// As [`deletion_waits`] for a wait that a trouble or an operation makes longer: the reason tells of that.
+pub fn deletion_waits_beside(record: &mut Record, message: &str) {
+    if !record.is_blocked_on_a_claim() {
+        message.clone_into(&mut record.note.message);
+    }
+}
+
 pub(super) fn kind_of(kind: RefusalKind) -> NoteKind {
     match kind {
         RefusalKind::Authentication => NoteKind::AuthenticationFailed,

@@ -470,3 +470,50 @@ fn trouble_that_is_over_is_not_told_any_longer() {
         (Phase::Pending, NoteKind::WaitingForRetry)
     );
 }
+
+#[test]
+fn ended_jobs_that_only_a_list_showed_are_named_in_their_place() {
+    let mut record = claimed(vec![attempt(1, S::NotFound), attempt(3, S::Unknown)]).record;
+    let listed_jobs = [
+        (1, job(1, "one", J::Failed, 0).job),
+        (2, job(2, "two", J::Cancelled, 0).job),
+    ];
+
+    super::super::adoption::listed(&mut record, key(), &listed_jobs);
+
+    let said: Vec<_> = record
+        .attempts
+        .iter()
+        .map(|one| {
+            (
+                one.number,
+                one.state,
+                one.job.as_ref().map(|job| job.as_str()),
+            )
+        })
+        .collect();
+    assert_eq!(
+        said,
+        [
+            (1, S::JobFailed, Some("one")),
+            (2, S::Ended, Some("two")),
+            (3, S::Unknown, None)
+        ]
+    );
+    assert_eq!(record.attempts[1].request_id, Some(key().request_id(2)));
+    assert_eq!(record.attempts[1].claim, None);
+}
+
+#[test]
+fn a_deletion_that_waits_beside_a_trouble_keeps_its_reason_and_hides_no_way_out() {
+    let mut record = claimed(vec![accepted(1, S::Accepted)]).record;
+    record.note.kind = NoteKind::Throttled;
+    deletion_waits_beside(&mut record, "the deletion waits");
+    assert_eq!(record.note.kind, NoteKind::Throttled);
+    assert_eq!(record.note.message, "the deletion waits");
+
+    let mut record = claimed(vec![attempt(1, S::Blocked)]).record;
+    record.note.message = "abandon:".to_owned();
+    deletion_waits_beside(&mut record, "the deletion waits");
+    assert_eq!(record.note.message, "abandon:");
+}

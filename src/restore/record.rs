@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 pub use super::attempt::*;
-use super::facts::{JobDetail, Now, Operation, RecoveryPoint, TriggerOutcome};
+use super::facts::{JobDetail, Listing, Now, Operation, RecoveryPoint, TriggerOutcome};
 use super::ids::{ArmId, ClaimId, JobId, RecoveryPointName, RunKey};
 use super::item_lock::Vacancy;
 pub use super::note::*;
@@ -235,6 +235,8 @@ pub struct Memory {
     pub jobs: BTreeMap<JobId, SignedDuration>,
     /// When the listing was begun that first showed each job to this process: a job may be known for minutes before.
     pub listed: BTreeMap<JobId, SignedDuration>,
+    /// Since when this process looks for jobs of this run and cannot list any, on the boot-time clock.
+    pub looks_in_vain_since: Option<SignedDuration>,
     /// The last complete listing that was begun, on the boot-time clock, with this run's vault and credentials.
     pub last_look: Option<SignedDuration>,
     /// When the oldest job of this run that was ever listed started, on Azure's clock: looks must cover it.
@@ -252,6 +254,9 @@ pub struct Memory {
     pub unrecorded: Option<Unrecorded>,
     /// The word of a person that was acted on last, so that it cuts a wait short only once.
     pub heeded: Option<Resolve>,
+    /// Whether this process has acted on the object's deletion, which cuts a wait short once too: status must say what it
+    /// waits for.
+    pub heeded_deletion: bool,
     /// Another run's item lock whose holder was seen to be gone.
     pub vacancy: Option<Vacancy>,
     /// Whether this process has made sure that the run, which needs it no more, does not hold its item lock.
@@ -262,6 +267,12 @@ impl Memory {
     /// Notes that this process sees a claim; only the first sight of each claim id counts.
     pub fn see_claim(&mut self, claim: ClaimId, now: Now) {
         self.claims.entry(claim).or_insert(now.boot);
+    }
+
+    /// Notes a complete listing.
+    pub fn saw(&mut self, listing: &Listing) {
+        self.last_look = self.last_look.max(Some(listing.begun.boot));
+        self.looks_in_vain_since = None;
     }
 
     /// Notes that a listing shows a job; only the first one counts.

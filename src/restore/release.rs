@@ -8,7 +8,9 @@ use super::facts::{Now, SeenJob};
 use super::ids::{ClaimId, JobId};
 use super::pace::{self, Limits};
 use super::questions::{accepted_and_open, is_claim_open, is_open};
-use super::record::{Attempt, AttemptState, Claim, End, Failure, Mark, Matching, Memory, Run};
+use super::record::{
+    Attempt, AttemptState, Claim, End, Failure, Mark, Matching, Memory, Record, Run,
+};
 
 /// When a claim goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -191,6 +193,48 @@ pub fn until_let_go_without_vault(
     (run.deleting && (job_is_known || harmless))
         .then(|| until_unseen_for_a_window(claim, memory, now, limits))
         .flatten()
+}
+
+/// What is written of a run whose deletion waits, if the record does not say so yet: whatever else it tells, it tells that.
+pub fn told_while_deleting(run: &Run, record: &Record) -> Option<Record> {
+    let waits = run.deleting && matches!(run.mark, Mark::Standing(_));
+    let says = record.note.message.contains("the deletion waits")
+        // What a blocked run says tells a person how to let it go.
+        || record.is_blocked_on_a_claim()
+        || record.unreadable.is_some();
+    (waits && !says).then(|| {
+        let mut told = record.clone();
+        told.note.message = format!(
+            "the deletion waits until it is certain what became of the restore; {}",
+            record.note.message
+        );
+        told
+    })
+}
+
+/// Until when a deletion waits while the vault's jobs cannot be listed, if it does not go by itself at a known time.
+pub fn why_deletion_waits_unlisted(
+    run: &Run,
+    memory: &Memory,
+    now: Now,
+    limits: &Limits,
+) -> Option<String> {
+    let Mark::Standing(claim) = run.mark else {
+        return None;
+    };
+    let own = run.record.of_claim(claim);
+    let listed = "the deletion waits until the vault's jobs can be listed, so that a new object of this run finds its job";
+    run.deleting.then(|| {
+        if is_claim_open(Some(claim), own) {
+            let wait = until_unseen_for_a_window(claim, memory, now, limits);
+            let until = pace::minute_after(now.wall, wait.unwrap_or(limits.adoption_window));
+            return format!("{listed}; from about {until} on a person may decide");
+        }
+        format!(
+            "{listed}, or for a person, who looks at the vault's restore jobs of this vm and sets the annotation vmrestore.azurebackup.dev/resolve to abandon:{}",
+            claim.id
+        )
+    })
 }
 
 /// Whether the last read of a job showed that it does not carry the id that was sent: a new object could not find it.

@@ -270,3 +270,61 @@ fn a_job_known_before_it_is_listed_is_held_until_it_stays_listed() {
     assert!(!listed_at(335, 634));
     assert!(listed_at(335, 635));
 }
+
+#[test]
+fn a_deletion_says_what_it_waits_for_while_the_vault_cannot_be_listed() {
+    let said = |run: Run, memory: &Memory| {
+        why_deletion_waits_unlisted(&run, memory, at(60), &LIMITS).unwrap_or_default()
+    };
+    let deleted = |attempt: Attempt| {
+        let mut run = claimed(vec![attempt]);
+        run.deleting = true;
+        run
+    };
+    let mut memory = Memory::default();
+    memory.see_claim(claim(1).id, at(0));
+
+    for open in [S::Claimed, S::Accepted, S::JobSought] {
+        let said = said(deleted(accepted(1, open)), &memory);
+        assert!(said.starts_with("the deletion waits until"), "{said}");
+        // A minute of the window is over.
+        let until = pace::minute_after(wall(60), mins(14)).to_string();
+        assert!(said.contains(&format!("about {until} on")), "{said}");
+    }
+    let whole = pace::minute_after(wall(60), mins(15)).to_string();
+    let unseen = said(deleted(attempt(1, S::Unknown)), &Memory::default());
+    assert!(unseen.contains(&whole), "{unseen}");
+
+    for decided in [S::Running, S::Ended, S::NotFound] {
+        let said = said(deleted(with_job(accepted(1, decided), "j")), &memory);
+        assert!(said.starts_with("the deletion waits until"), "{said}");
+        assert!(said.contains(&format!("abandon:{}", claim(1).id)), "{said}");
+    }
+    assert_eq!(said(claimed(vec![attempt(1, S::Unknown)]), &memory), "");
+    let mut unclaimed = deleted(attempt(1, S::Ended));
+    unclaimed.mark = Mark::None;
+    assert_eq!(said(unclaimed, &memory), "");
+}
+
+#[test]
+fn whatever_is_written_while_a_deletion_waits_says_that_it_does() {
+    let mut run = claimed(vec![accepted(1, S::Accepted)]);
+    run.record.note.message = "operation o is InProgress".to_owned();
+    assert_eq!(told_while_deleting(&run, &run.record), None);
+
+    run.deleting = true;
+    let told = told_while_deleting(&run, &run.record).unwrap();
+    let said = &told.note.message;
+    assert!(said.starts_with("the deletion waits until"), "{said}");
+    assert!(said.ends_with("; operation o is InProgress"), "{said}");
+    assert_eq!(told_while_deleting(&run, &told), None, "once is enough");
+
+    let mut blocked = run.clone();
+    blocked.record.attempts[0].state = S::Blocked;
+    assert_eq!(told_while_deleting(&blocked, &blocked.record), None);
+    let mut unreadable = run.clone();
+    unreadable.record.unreadable = Some("why".to_owned());
+    assert_eq!(told_while_deleting(&unreadable, &unreadable.record), None);
+    run.mark = Mark::None;
+    assert_eq!(told_while_deleting(&run, &run.record), None);
+}

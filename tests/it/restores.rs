@@ -75,7 +75,7 @@ async fn conditions_follow_the_table_in_every_state_that_is_seen() {
     let world = world().await;
     world
         .azure
-        .put_vm(a_vm("table-1", json!({"duration": "3m"})))
+        .put_vm(a_vm("table-1", json!({"duration": "8m"})))
         .await;
     world
         .apply(a_restore("table", "testRG/table-1").json())

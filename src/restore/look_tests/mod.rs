@@ -4,6 +4,7 @@ mod next_attempts;
 mod open_claims;
 mod overwriting;
 mod people;
+mod untold_jobs;
 mod would_claim;
 
 use super::super::facts::{ErrorText, JobStatus as J, SeenJob};

@@ -85,9 +85,22 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
                     .await;
             }
         };
-        self.memory.last_look = self.memory.last_look.max(Some(listing.begun.boot));
+        self.memory.saw(&listing);
         self.note_listed(run, &listing);
         let matching = self.compare(run, &listing).await?;
+        let look = Look {
+            run,
+            listing: &listing,
+            matching,
+            memory: self.memory,
+            now,
+            limits: self.limits,
+            told_job_is_free: false,
+            turn: &Turn::NotAsked,
+        };
+        if look.shows_a_later_one_than(&id) {
+            return self.look(vault, stored).await;
+        }
         let mut record = run.record.clone();
         let seen = listing.job(&id).map(|seen| &seen.job);
         let after = match self.job_detail(&vault, run, &id, seen).await {

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::adoption;
-use super::super::facts::{Listing, Now, VaultError};
+use super::super::facts::{JobSummary, Listing, Now, VaultError};
 use super::super::item_lock::Turn;
 use super::super::look::{self, Decision, Look};
 use super::super::pace::{self};
@@ -35,7 +35,7 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
             Ok(listing) => listing,
             Err(error) => return self.look_failed(&stored, &error).await,
         };
-        self.memory.last_look = self.memory.last_look.max(Some(listing.begun.boot));
+        self.memory.saw(&listing);
         let run = &stored.run;
         let matching = self.compare(run, &listing).await?;
         let now = self.clock.now();
@@ -51,7 +51,11 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
             told_job_is_free,
             turn: &turn,
         };
+        let untold = look.untold();
         if release::only_waits_to_let_go(run) {
+            if !untold.is_empty() {
+                return self.tell(stored, &untold).await;
+            }
             let release = release::when(&look);
             let why = release::why_deletion_waits(&look);
             return self.keep_or_let_go(stored, release, why).await;
@@ -78,7 +82,25 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
         }
         self.memory.heeded = questions::resolution(run).cloned();
         tracing::debug!(decision = ?decision, "looked");
+        if !untold.is_empty() && matches!(decision, Decision::Claim(_)) {
+            return self.tell(stored, &untold).await;
+        }
+        // Whatever is decided writes this too.
+        let mut stored = stored;
+        adoption::listed(&mut stored.run.record, stored.run.key, &untold);
         Box::pin(self.carry_out(vault, stored, decision, matching)).await
+    }
+
+    /// Writes down jobs that the record did not name; the next pass looks again and decides.
+    async fn tell(
+        &mut self,
+        stored: Stored<S::Version>,
+        untold: &[(u8, JobSummary)],
+    ) -> Result<After, StoreError> {
+        let mut record = stored.run.record.clone();
+        adoption::listed(&mut record, stored.run.key, untold);
+        self.save(&stored, &record).await?;
+        Ok(AT_ONCE)
     }
 
     /// Remembers which jobs of the run a listing shows, and the oldest of them.
@@ -233,9 +255,11 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
         if release == Some(Release::Now) {
             return self.let_go(&stored).await;
         }
-        if let Some((for_a_person, message)) = why {
+        if stored.run.deleting {
             let mut record = stored.run.record.clone();
-            progress::deletion_waits(&mut record, for_a_person, message);
+            if let Some((for_a_person, message)) = why {
+                progress::deletion_waits(&mut record, for_a_person, message);
+            }
             self.save(&stored, &record).await?;
         }
         match release {
@@ -319,6 +343,7 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
         error: &VaultError,
     ) -> Result<After, StoreError> {
         let now = self.clock.now();
+        self.memory.looks_in_vain_since.get_or_insert(now.boot);
         let run = &stored.run;
         // A deletion that goes without its vault goes before it could block for want of it.
         let goes = error.kind.needs_a_person() && self.lets_go_without_vault(stored, now).await;

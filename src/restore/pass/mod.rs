@@ -55,7 +55,12 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
     /// # Errors
     /// When the object cannot be read or written; nothing is lost, the next pass starts again from a read.
     pub async fn run(mut self) -> Result<After, StoreError> {
+        let knew = self.memory.heeded_deletion;
         let result = Box::pin(self.step()).await;
+        if result.is_err() && self.memory.heeded_deletion && !knew {
+            // Nothing was written of the deletion yet: the next pass need not wait either.
+            self.memory.not_before = None;
+        }
         if let Err(StoreError::Refused(_) | StoreError::Lost(_)) = &result {
             // The API server is in trouble, or refuses for good; Azure is not asked again each time that is found out.
             let soon = self.clock.now().boot + pace::AFTER_REFUSED_WRITE;
@@ -82,6 +87,7 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
         }
         let step = plan::next(&stored.run, self.memory, now, self.limits);
         tracing::debug!(step = ?step, "next step");
+        self.memory.heeded_deletion = stored.run.deleting;
         match step {
             Step::Rest => Ok(After::Rest),
             Step::Wait(duration) => Ok(After::In(duration)),
@@ -125,6 +131,9 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
     }
 
     fn remember(&mut self, run: &Run, now: Now) {
+        if run.record.end.is_some() {
+            self.memory.looks_in_vain_since = None;
+        }
         if let Some(claim) = claim_of(run) {
             self.memory.see_claim(claim.id, now);
         }
@@ -146,6 +155,7 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
         note: Note,
     ) -> Result<After, StoreError> {
         let now = self.clock.now();
+        self.memory.looks_in_vain_since.get_or_insert(now.boot);
         let run = &stored.run;
         if self.lets_go_without_vault(&stored, now).await {
             return self.let_go(&stored).await;
@@ -156,23 +166,28 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
             progress::blocked(&mut record, run.key, claim_of(run), message, now);
         } else {
             progress::note_trouble(&mut record, note.kind, note.message.clone());
-            self.say_until_when(run, &mut record, &note.message, now);
+            self.say_until_when(run, &mut record, &note.message, true);
         }
         self.save(&stored, &record).await?;
         Ok(After::In(pace::LONGEST_WAIT / 2))
     }
 
-    /// Says of a deletion that cannot be decided by a look until when it waits, and what is in the way.
-    fn say_until_when(&self, run: &Run, record: &mut Record, in_the_way: &str, now: Now) {
+    /// Says of a deletion that cannot be decided by a look until when it waits, and what is in the way: if that needs a
+    /// person, it goes by itself at last.
+    fn say_until_when(&self, run: &Run, record: &mut Record, in_the_way: &str, goes: bool) {
+        let now = self.clock.now();
         let wait = release::until_let_go_without_vault(run, self.memory, now, self.limits);
-        let Some(wait) = wait.filter(|wait| !wait.is_zero()) else {
-            return;
-        };
-        let until = pace::minute_after(now.wall, wait);
-        let why = format!(
-            "the deletion waits until about {until}, so that a new object of this run finds its job; {in_the_way}"
-        );
-        progress::deletion_waits(record, false, why);
+        if let Some(wait) = wait.filter(|wait| goes && !wait.is_zero()) {
+            let until = pace::minute_after(now.wall, wait);
+            let why = format!(
+                "the deletion waits until about {until}, so that a new object of this run finds its job; {in_the_way}"
+            );
+            progress::deletion_waits(record, false, why);
+        } else if let Some(why) =
+            release::why_deletion_waits_unlisted(run, self.memory, now, self.limits)
+        {
+            progress::deletion_waits_beside(record, &format!("{why}; {in_the_way}"));
+        }
     }
 
     /// Design 3, step 6 (e). Where ids are known not to be filled, a new object could not find what this one started.
@@ -202,9 +217,8 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
         }
         let mut record = stored.run.record.clone();
         let wait = progress::trouble(&mut record, error, what).max(SignedDuration::from_secs(1));
-        if error.kind.needs_a_person() {
-            self.say_until_when(&stored.run, &mut record, &format!("{what}: {error}"), now);
-        }
+        let goes = error.kind.needs_a_person();
+        self.say_until_when(&stored.run, &mut record, &format!("{what}: {error}"), goes);
         self.save(stored, &record).await?;
         Ok(self.pause(now, wait))
     }
@@ -317,7 +331,10 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
         stored: &Stored<S::Version>,
         record: &Record,
     ) -> Result<Stored<S::Version>, StoreError> {
-        self.store.save(stored, record).await
+        let told = release::told_while_deleting(&stored.run, record);
+        self.store
+            .save(stored, told.as_ref().unwrap_or(record))
+            .await
     }
 
     fn pause(&mut self, now: Now, wait: SignedDuration) -> After {

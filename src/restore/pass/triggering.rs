@@ -117,7 +117,7 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
             outcome,
             now,
         );
-        self.store.save(&stored, &record).await?;
+        self.save(&stored, &record).await?;
         self.memory.went_forward();
         // Another claim follows a no; whatever says it, not in the same second.
         let least = match outcome {

@@ -9,6 +9,8 @@
 //! | I5 | [`comes_to_rest`](World::comes_to_rest) | long after the storm |
 //! | I6 | [`lets_go_at_last`](World::lets_go_at_last) | long after the storm |
 //! | I7 | [`claims_only_when_allowed`](World::claims_only_when_allowed) | after each claim |
+//! | I8 | [`loses_no_job`](World::loses_no_job) | long after the storm |
+//! | I9 | [`deletion_is_told`](World::deletion_is_told) | after each pass that is followed by a wait |
 //!
 //! Besides, no process runs in circles ([`keeps_its_pace`](World::keeps_its_pace)).
 
@@ -16,8 +18,10 @@ use jiff::Timestamp;
 
 use super::super::ids::RequestId;
 use super::super::item_lock::{self, Need};
-use super::super::record::{AttemptState, Claim, Mark, Matching, NoteKind, Phase, Record, Resolve};
-use super::world::{MINUTE, Ms, Object, OperationEnd, SECOND, World};
+use super::super::record::{
+    AttemptState, Claim, End, Failure, Mark, Matching, NoteKind, Phase, Record, Resolve,
+};
+use super::world::{Job, MINUTE, Ms, Object, OperationEnd, SECOND, World};
 
 /// Most passes of one process for one object in ten minutes; a wait of a second in a circle would make hundreds. In a storm
 /// every second access may fail, and a failed one is tried again after 2 to 4 s.
@@ -270,6 +274,7 @@ impl World {
                 continue;
             };
             if !object.garbled {
+                self.loses_no_job(run, &object);
                 self.comes_to_rest(run, &object);
                 self.lets_go_at_last(run, &object);
             }
@@ -303,6 +308,51 @@ impl World {
                 "a deletion waits and says not for what: {:?} {:?}",
                 object.mark, record.note
             ));
+        }
+    }
+
+    /// I8: the record names every job of the run that carries its id, unless it was lost after the last look.
+    fn loses_no_job(&mut self, run: usize, object: &Object) {
+        let intended = &self.runs[run];
+        let key = intended.key;
+        // A person who abandoned a run was told to look at the vault's jobs; and so is one whose vault could not be listed.
+        let told = matches!(
+            object.record.end,
+            None | Some(End::Failed(Failure::Abandoned))
+        ) || object.record.note.message.contains("is not known");
+        if intended.status_lost || told {
+            return;
+        }
+        let same = |other: usize| self.runs[other].key == key;
+        let named = |job: &Job| {
+            let mut attempts = object.record.attempts.iter();
+            attempts.any(|attempt| attempt.job.as_ref() == Some(&job.id))
+        };
+        let mut own = self.jobs.iter().filter(|job| {
+            // Of two with one id the oldest is followed, and status says so.
+            let mut others = self.jobs.iter().filter(|other| other.id != job.id);
+            let alone = others.all(|other| other.activity_id != job.activity_id);
+            job.run.is_some_and(same) && alone && !job.is_hidden() && job.first_listed.is_some()
+        });
+        if let Some(lost) = own.find(|job| !named(job)).map(|job| job.id.clone()) {
+            let record = &object.record;
+            let what = format!("job {lost} is lost: {:?} {:?}", record.end, record.attempts);
+            self.violated_by(run, what);
+        }
+    }
+
+    /// I9: a deletion that waits says why, unless somebody has spoilt the status since.
+    pub fn deletion_is_told(&mut self, run: usize) {
+        let intended = &self.runs[run];
+        let Some(object) = intended.object.as_ref().filter(|object| object.deleting) else {
+            return;
+        };
+        let held = matches!(object.mark, Mark::Standing(_));
+        let message = &object.record.note.message;
+        let told = message.contains("deletion waits") || message.contains("abandon:");
+        if held && !told && !object.garbled && !intended.status_lost {
+            let what = format!("a deletion waits in silence: {:?}", object.record.note);
+            self.violated(what);
         }
     }
 

@@ -364,3 +364,23 @@ fn a_claim_that_is_replaced_away_makes_no_second_job() {
         assert_eq!(object(&played).record.end, Some(End::Succeeded), "{trace}");
     }
 }
+
+/// A soak found runs that did not name a failed first job any more.
+#[test]
+fn a_status_that_gets_lost_names_every_failed_job_again() {
+    for at in [20, 40, 120] {
+        let weather = Weather {
+            jobs_end: Some((JobStatus::Failed, "CloudInternalError", 10)),
+            ..a_weather(vec![(at * MINUTE, Event::EraseStatus)])
+        };
+
+        let played = played(weather, control(1, 1440));
+
+        let attempts = object(&played).record.attempts.iter();
+        let sent = attempts.filter(|attempt| attempt.number > 0);
+        let named: Vec<_> = sent.map(|attempt| attempt.job.clone()).collect();
+        let made = played.world.jobs.iter().map(|job| Some(job.id.clone()));
+        assert_eq!(named, made.collect::<Vec<_>>(), "erased at {at} min");
+        assert_eq!(named.len(), 2);
+    }
+}

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use jiff::SignedDuration;
 
 use super::super::ids::{ArmId, CanonicalRun, RunKey, Scope};
-use super::super::pace::Limits;
+use super::super::pace::{AFTER_REFUSED_WRITE, Limits};
 use super::super::pass::{After, Pass};
 use super::super::ports::StoreError;
 use super::super::record::{Control, Intent, Mark, Matching, Memory, Phase};
@@ -368,6 +368,15 @@ fn step(shared: &Shared, (run, process): (usize, usize), seat: &mut Seat) -> boo
     seat.pass = None;
     seat.memory = memory;
     let mut world = shared.lock();
+    let waits = match result {
+        Ok(After::Rest) => true,
+        // So long nothing is tried when the API server took no word.
+        Ok(After::In(wait)) => wait > AFTER_REFUSED_WRITE,
+        Err(_) => false,
+    };
+    if waits && seat.memory.heeded_deletion {
+        world.deletion_is_told(run);
+    }
     let now = world.now;
     let jitter = world.rng.i64(0..100);
     let wait = match result {

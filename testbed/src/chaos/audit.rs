@@ -275,17 +275,14 @@ fn duplicates(restores: &[&Accepted]) -> Vec<(Offence, bool, bool)> {
     found
 }
 
-/// Jobs that the object does not know. A failed one that a later known attempt has replaced is not missed: a status that was
-/// erased is built again from the newest job.
+/// Jobs that the object does not know, also failed ones that a later attempt has replaced: a status that was erased or set
+/// back is built again from everything that the vault lists.
 fn lost(outcome: &Outcome, restores: &[&Accepted]) -> Vec<(Offence, bool)> {
-    let newest_known = restores.iter().rposition(|restore| outcome.knows(restore));
-    let missing = restores.iter().enumerate().filter(|(place, restore)| {
-        let replaced =
-            restore.status == "Failed" && newest_known.is_some_and(|known| known > *place);
-        restore.job.is_some() && !outcome.knows(restore) && !replaced
-    });
+    let missing = restores
+        .iter()
+        .filter(|restore| restore.job.is_some() && !outcome.knows(restore));
     missing
-        .map(|(_, restore)| {
+        .map(|restore| {
             let offence = Offence {
                 run: outcome.run,
                 text: format!(
@@ -439,13 +436,15 @@ mod tests {
     }
 
     #[test]
-    fn an_attempt_after_a_failed_one_is_no_duplicate_even_if_status_forgot_the_first() {
+    fn an_attempt_after_a_failed_one_is_no_duplicate_and_the_failed_one_must_be_known_too() {
         let accepted = [
             restore("a", 1, "Failed", Some(3)),
             restore("b", 4, "Completed", None),
         ];
 
-        assert!(classes(&accepted, says("Succeeded", &["job-4"])).is_empty());
+        assert!(classes(&accepted, says("Succeeded", &["job-1", "job-4"])).is_empty());
+        assert_eq!(classes(&accepted, says("Succeeded", &["job-4"])), ["LOST"]);
+        assert_eq!(classes(&accepted[..1], says("Failed", &[])), ["LOST"]);
     }
 
     #[test]
@@ -469,7 +468,7 @@ mod tests {
         ];
 
         assert_eq!(
-            classes(&accepted, says("Succeeded", &["job-4"])),
+            classes(&accepted, says("Succeeded", &["job-1", "job-4"])),
             ["DUPLICATE"]
         );
     }
@@ -545,5 +544,51 @@ mod tests {
         assert_eq!((accepted.len(), foreign), (1, 1));
         assert_eq!(accepted[0].run, 1);
         assert!(accepted[0].failed_at.is_some());
+    }
+
+    #[test]
+    fn a_request_of_nobody_breaks_a_promise() {
+        assert!(verdict(&[], 0, &[], |_| false).is_good());
+        assert!(!verdict(&[], 1, &[], |_| false).is_good());
+    }
+
+    #[test]
+    fn a_run_that_timed_out_tells_no_lie_but_has_lost_a_job_that_it_does_not_name() {
+        let accepted = [restore("a", 1, "InProgress", None)];
+        let timed_out = |jobs: &[&str]| {
+            let mut outcome = says("Failed", jobs);
+            outcome.reason = "RunTimedOut".to_owned();
+            outcome
+        };
+
+        assert!(classes(&accepted, timed_out(&["job-1"])).is_empty());
+        assert_eq!(classes(&accepted, timed_out(&[])), ["LOST"]);
+    }
+
+    #[test]
+    fn a_job_of_another_run_is_none_to_follow() {
+        let accepted = [restore("a", 1, "Completed", None)];
+
+        assert_eq!(
+            classes(&accepted, says("Succeeded", &["job-1", "job-9"])),
+            ["DISHONEST"]
+        );
+    }
+
+    #[test]
+    fn a_deletion_that_is_still_under_way_at_the_end_is_stuck() {
+        let mut outcome = says("Succeeded", &[]);
+        outcome.phase = "Failed".to_owned();
+        outcome.deleting = true;
+
+        assert_eq!(classes(&[], outcome), ["STUCK"]);
+    }
+
+    #[test]
+    fn a_run_that_stands_still_is_excused_by_no_missing_id() {
+        let mut unfilled = restore("a", 1, "Completed", None);
+        unfilled.unfilled = true;
+
+        assert_eq!(classes(&[unfilled], says("Running", &["job-1"])), ["STUCK"]);
     }
 }

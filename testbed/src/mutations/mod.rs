@@ -60,16 +60,19 @@ pub enum Invariant {
     EndsAbsorb,
     /// In calm weather everything ends, or is blocked and says why.
     ComesToRest,
+    /// Status names every job that lists show, and says that a deletion waits.
+    StatusTells,
 }
 
 impl Invariant {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::OneJob,
         Self::ClaimBeforePost,
         Self::NothingAfterUnknown,
         Self::EndsAbsorb,
         Self::ComesToRest,
+        Self::StatusTells,
     ];
 }
 
@@ -82,6 +85,7 @@ impl std::fmt::Display for Breaks {
             Self::Invariant(Invariant::NothingAfterUnknown) => "nothing after unknown",
             Self::Invariant(Invariant::EndsAbsorb) => "ends absorb",
             Self::Invariant(Invariant::ComesToRest) => "comes to rest",
+            Self::Invariant(Invariant::StatusTells) => "status tells",
         };
         f.pad(text)
     }

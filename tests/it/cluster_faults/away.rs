@@ -12,7 +12,7 @@ use testbed::proxy::{Asked, Moment, Rule, Trouble, Which};
 async fn api_server_that_is_away_for_some_minutes_makes_no_second_job() {
     let world = World::builder("away").behind_a_proxy().start().await;
     // Its answer comes while the API server is away.
-    let slow = json!({"when": "afterEffect", "delay": "PT2M"});
+    let slow = json!({"when": "afterEffect", "delay": "PT7M"});
     let rule =
         json!({"match": {"operation": "TriggerRestore", "path": "away-sent"}, "action": slow});
     world.azure.set_faults(json!([rule])).await;
@@ -25,17 +25,22 @@ async fn api_server_that_is_away_for_some_minutes_makes_no_second_job() {
         claim("away-claimed", Moment::After),
     ];
     let names = ["away-unclaimed", "away-claimed", "away-sent", "away-runs"];
-    for name in names {
-        let goes = json!({"duration": "3m"});
+    let apply = async |name: &str| {
+        let goes = json!({"duration": "9m"});
         let restore = a_restore_that(&world, name, goes).await;
         world.apply(restore.json()).await;
-    }
+    };
+    apply("away-runs").await;
     world.with_reason("away-runs", "JobRunning").await;
+    apply("away-sent").await;
+    let made = async || world.azure.jobs("away-sent").await.pop();
+    crate::support::eventually("the job", 60, made).await;
+    // Last, as an answer of the API server is not waited for as long as one of Azure.
+    apply("away-unclaimed").await;
+    apply("away-claimed").await;
     for held in &held {
         held.reached(1).await;
     }
-    let made = async || world.azure.jobs("away-sent").await.pop();
-    crate::support::eventually("the job", 60, made).await;
 
     // With it goes what is held.
     world.proxy().be_away(true);

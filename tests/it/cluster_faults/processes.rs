@@ -6,7 +6,7 @@ use crate::support::world::World;
 use crate::support::{eventually, signal};
 use futures::future::join_all;
 use jiff::SignedDuration;
-use serde_json::json;
+use serde_json::{Value, json};
 use testbed::ControllerOptions;
 use testbed::proxy::{Moment, Rule, Trouble, Which};
 
@@ -65,7 +65,7 @@ async fn process_stopped_around_its_trigger_while_another_goes_on_makes_no_secon
     // The window is over before the process's own waits for answers are, which are real time: 5 s and 10 s.
     let builder = World::builder("stopped").scale(120).behind_a_proxy();
     let world = builder.start().await;
-    let in_flight = |name: &str, when: &str| json!({"match": {"operation": "TriggerRestore", "path": name}, "action": {"when": when, "delay": "PT2M", "reset": when == "beforeEffect"}});
+    let in_flight = |name: &str, when: &str| json!({"match": {"operation": "TriggerRestore", "path": name}, "action": {"when": when, "delay": "PT20M", "reset": when == "beforeEffect"}});
     let rules = json!([
         in_flight("unsent-", "beforeEffect"),
         in_flight("unheard-", "afterEffect")
@@ -74,21 +74,23 @@ async fn process_stopped_around_its_trigger_while_another_goes_on_makes_no_secon
     let held = Rule::new(Which::claim_of("claimed-x"), Trouble::Held(Moment::After));
     let held = world.proxy().rule(held);
     let names = ["claimed-x", "unsent-x", "unheard-x"];
-    for name in names {
+    let apply = async |name: &str| {
         let goes = json!({"duration": "8m"});
         let restore = a_restore_that(&world, name, goes).await;
         world.apply(restore.json()).await;
-    }
-    held.reached(1).await;
-    for name in ["unsent-x", "unheard-x"] {
-        let asked = async || {
-            let object = world.get("VmRestore", name).await?;
-            claim(&object).map(drop)
-        };
-        eventually("the claim", 30, asked).await;
-    }
+    };
+    apply("unsent-x").await;
+    apply("unheard-x").await;
+    let asked = async || {
+        let object = world.get("VmRestore", "unsent-x").await?;
+        claim(&object).map(drop)
+    };
+    eventually("the claim", 30, asked).await;
     let made = async || world.azure.jobs("unheard-x").await.pop();
     eventually("the job", 30, made).await;
+    // Last, as an answer of the API server is not waited for as long as one of Azure.
+    apply("claimed-x").await;
+    held.reached(1).await;
 
     // It stops between its claim and its POST, and twice between its POST and the record.
     let stopped = world.stage.controller.pid();
@@ -102,6 +104,8 @@ async fn process_stopped_around_its_trigger_while_another_goes_on_makes_no_secon
     })
     .await;
     eventually("another's attempt", 150, async || sent("unsent-x", 2).await).await;
+    // The answers have come that it has not read.
+    world.pass(SignedDuration::from_mins(20)).await;
     signal(stopped, "-CONT");
     // What it would do, it does at once.
     world.pass(SignedDuration::from_mins(3)).await;
@@ -140,27 +144,40 @@ async fn controller_that_is_down_for_a_day_finds_what_became_of_its_restores() {
         "day-ended",
     ];
     let late = ["late-pending", "late-claimed"];
-    for name in names.iter().chain(&late) {
-        let job = match *name {
+    let apply = async |name: &str| {
+        let job = match name {
             "day-ended" => "10s",
-            _ => "20m",
+            _ => "90m",
         };
-        let operation = match *name {
-            "day-accepted" => "9m",
+        let operation = match name {
+            "day-accepted" => "90m",
             _ => "4s",
         };
         let goes = json!({"duration": job, "operation": {"inProgress": operation}});
         let mut restore = a_restore_that(&world, name, goes).await;
-        if matches!(*name, "day-pending" | "day-claimed") {
+        if matches!(name, "day-pending" | "day-claimed") {
             restore = restore.with("timeouts.run", "72h");
         }
         world.apply(restore.json()).await;
+    };
+    for name in &names[2..] {
+        apply(name).await;
+    }
+    world.with_reason("day-running", "JobRunning").await;
+    world.ended("day-ended").await;
+    let sent = async || world.azure.jobs("day-sent").await.pop();
+    eventually("the job", 30, sent).await;
+    let accepted = |object: &Value| phase(object) == "Accepted";
+    world
+        .until("day-accepted", "to be accepted", accepted)
+        .await;
+    // Last, as an answer of the API server is not waited for as long as one of Azure.
+    for name in names[..2].iter().chain(&late) {
+        apply(name).await;
     }
     for held in &held {
         held.reached(1).await;
     }
-    world.with_reason("day-running", "JobRunning").await;
-    world.ended("day-ended").await;
 
     world.controller().kill().await.unwrap();
     let object = world.get("VmRestore", "day-accepted").await.unwrap();

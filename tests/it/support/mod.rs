@@ -6,6 +6,7 @@ pub mod objects;
 pub mod reading;
 pub mod world;
 
+use std::time::Duration;
 use testbed::ControlPlane;
 use tokio::sync::OnceCell;
 
@@ -30,19 +31,23 @@ pub async fn installed_control_plane() -> &'static ControlPlane {
     plane
 }
 
-/// Waits until `done` gives a value, and fails with `what` after `seconds`.
+/// Pause between two looks at something that is waited for.
+pub const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
+
+/// How often one looks in that time. Patience is counted in looks: where the machine is slow, they are too.
+pub fn looks_in(time: Duration) -> u128 {
+    time.as_millis() / BETWEEN_LOOKS.as_millis()
+}
+
+/// Waits until `done` gives a value, and fails with `what` after the looks of so many seconds.
 pub async fn eventually<T>(what: &str, seconds: u64, done: impl AsyncFn() -> Option<T>) -> T {
-    let start = std::time::Instant::now();
-    loop {
+    for _ in 0..looks_in(Duration::from_secs(seconds)) {
         if let Some(value) = done().await {
             return value;
         }
-        assert!(
-            start.elapsed().as_secs() < seconds,
-            "waited {seconds} s for {what}"
-        );
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        tokio::time::sleep(BETWEEN_LOOKS).await;
     }
+    panic!("waited {seconds} s for {what}");
 }
 
 /// Sends a signal, given as `kill` takes it.

@@ -2,12 +2,12 @@
 
 use super::azure::Azure;
 use super::objects::{Restore, Vault, a_reader_binding, a_secret};
-use super::{installed_control_plane, reading};
+use super::{BETWEEN_LOOKS, installed_control_plane, looks_in, reading};
 use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::{Value, json};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use testbed::proxy::Proxy;
 use testbed::{ControlPlane, Controller, ControllerOptions, Emulator, EmulatorOptions};
 
@@ -265,16 +265,15 @@ impl World {
         done: impl Fn(&Value) -> bool,
     ) -> Value {
         let api = self.api(self.namespace(), kind);
-        let start = Instant::now();
         let mut last = Value::Null;
-        while start.elapsed() < PATIENCE {
+        for _ in 0..looks_in(PATIENCE) {
             if let Some(object) = api.get_opt(name).await.unwrap() {
                 last = serde_json::to_value(object).unwrap();
                 if done(&last) {
                     return last;
                 }
             }
-            tokio::time::sleep(Duration::from_millis(150)).await;
+            tokio::time::sleep(BETWEEN_LOOKS).await;
         }
         let log = self.stage.controller.logs();
         let about = format!("\"name\":\"{name}\"");
@@ -307,10 +306,11 @@ impl World {
 
     /// Waits until the object is gone.
     pub async fn gone(&self, restore: &str) {
-        let start = Instant::now();
+        let mut looks = 0;
         while let Some(object) = self.get("VmRestore", restore).await {
-            assert!(start.elapsed() < PATIENCE, "{restore} stays: {object:#}");
-            tokio::time::sleep(Duration::from_millis(150)).await;
+            assert!(looks < looks_in(PATIENCE), "{restore} stays: {object:#}");
+            looks += 1;
+            tokio::time::sleep(BETWEEN_LOOKS).await;
         }
     }
 

@@ -1,11 +1,13 @@
 //! The mistakes, by what they break.
 
 mod invariants;
+mod status;
 mod ways;
 
 use super::Row;
 
 /// Every mistake.
 pub fn all() -> impl Iterator<Item = Row> {
-    invariants::ROWS.iter().chain(ways::ROWS).copied()
+    let invariants = invariants::ROWS.iter().chain(status::ROWS);
+    invariants.chain(ways::ROWS).copied()
 }
