@@ -1,5 +1,6 @@
 //! The mistakes, by what they break.
 
+mod explored;
 mod invariants;
 mod ways;
 
@@ -7,5 +8,9 @@ use super::Row;
 
 /// Every mistake.
 pub fn all() -> impl Iterator<Item = Row> {
-    invariants::ROWS.iter().chain(ways::ROWS).copied()
+    invariants::ROWS
+        .iter()
+        .chain(ways::ROWS)
+        .chain(explored::ROWS)
+        .copied()
 }
