@@ -158,9 +158,9 @@ fn is_undecided(attempt: &Attempt) -> bool {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Vacancy {
     /// The lock as it was read; another version starts another window.
-    lock: ItemLock,
+    pub(super) lock: ItemLock,
     /// Since when this process has seen it so, on the boot-time clock.
-    since: SignedDuration,
+    pub(super) since: SignedDuration,
 }
 
 /// Whether a lock that another run holds may be taken over now, after its holder's object was read live.

@@ -1,70 +1,106 @@
-//! Calm weather: whether everything comes to rest, and says what it waits for.
+//! Calm weather: nothing goes wrong any more, every process gets its turn, and time goes on. Everything must come to rest.
 
-use super::super::record::{AttemptState, Mark, Phase};
-use super::seats::{Goes, State};
-use super::world::Fixed;
+use super::checks::{Checks, rests};
+use super::moves::{Goes, Move, act};
+use super::passes::Passes;
+use super::search::Reached;
+use super::state::{State, small};
+use super::words::Stands;
 
-/// Nothing goes wrong any more, every process gets its turn, and time goes on: everything must end, or say whom it waits for.
-pub fn calm(fixed: &Fixed, mut state: State) -> Result<(), String> {
-    let end = state.world.tick + 40;
-    let mut steps = 0_u32;
-    // What rests is left alone for a while longer, so that it could still turn out not to.
-    let mut resting = 0;
-    while state.world.tick < end && resting < 4 {
-        while !state.world.posts.is_empty() {
-            state.world.carry_out(fixed, 0);
-        }
-        for index in 0..state.seats.len() {
-            while state.can_step(index) {
-                state.step(fixed, index, Goes::Well);
-                steps += 1;
-                if let Some(wrong) = &state.world.violation {
-                    return Err(format!("in calm weather: {wrong}"));
-                }
-                if steps > 4_000 {
-                    return Err("in calm weather: passes without end".to_owned());
-                }
-            }
-        }
-        let quiet = |index| !state.can_step(index);
-        if (0..state.seats.len()).all(quiet) {
-            state.world.tick += 1;
-            resting = if rests(&state) { resting + 1 } else { 0 };
-        }
-    }
-    for run in &state.world.runs {
-        let Some(object) = &run.object else { continue };
-        let record = &object.record;
-        let blocked = record.phase == Phase::Blocked;
-        if record.end.is_none() && !blocked {
-            return Err(format!(
-                "no end and not blocked: {:?} {:?}",
-                record.phase, record.note
-            ));
-        }
-        let way_out = record.note.message.contains("abandon:");
-        if (blocked && record.is_blocked_on_a_claim() || object.deleting) && !way_out {
-            return Err(format!("waits, and says not for what: {:?}", record.note));
-        }
-        let keeps = record.attempts.iter().any(|attempt| {
-            attempt.state == AttemptState::Adopted
-                || attempt.accepted
-                    && attempt.job.is_none()
-                    && attempt.state != AttemptState::OperationFailed
-        });
-        if record.end.is_some() && object.mark != Mark::None && fixed.bounds.ids_filled && !keeps {
-            return Err(format!("ended, and keeps its claim: {:?}", record.attempts));
-        }
-    }
-    Ok(())
+/// From which states calm weather is known to lead to rest.
+#[derive(Debug, Default)]
+pub struct Calm {
+    known: Vec<u64>,
+    pub rests: usize,
 }
 
-/// Whether nothing but a person changes anything any more.
-fn rests(state: &State) -> bool {
-    state.world.runs.iter().all(|run| {
-        run.object.as_ref().is_none_or(|object| {
-            object.record.phase == Phase::Blocked
-                || object.record.end.is_some() && object.mark == Mark::None
-        })
-    })
+impl Calm {
+    fn knows(&self, number: u32) -> bool {
+        let place = number as usize;
+        let bits = self.known.get(place / 64);
+        bits.is_some_and(|bits| bits & (1 << (place % 64)) != 0)
+    }
+
+    fn learn(&mut self, number: u32) {
+        let place = number as usize;
+        if self.known.len() <= place / 64 {
+            self.known.resize(place / 64 + 1, 0);
+        }
+        self.known[place / 64] |= 1 << (place % 64);
+    }
+}
+
+/// What happens next in calm weather.
+fn next(passes: &Passes, state: &State) -> Move {
+    if !state.vault {
+        return Move::FindVault;
+    }
+    let mut runs = state.runs.iter().enumerate();
+    let suspended = runs.find(|(_, run)| run.controls.suspend && run.object.is_some());
+    if let Some((run, _)) = suspended {
+        return Move::Suspend(small(run), false);
+    }
+    if !state.posts.is_empty() {
+        return Move::Effect(0);
+    }
+    let mut jobs = state.jobs.iter();
+    if let Some(place) = jobs.position(|job| job.stands == Stands::Runs) {
+        return Move::Finish(small(place), false);
+    }
+    let ready = state.places().find(|place| state.can_step(*place));
+    match ready {
+        Some(place) => {
+            let goes = match state.call(passes, place) {
+                super::words::Call::Trigger(..) => Goes::Azure(super::azure::Says::Accepted, 0),
+                _ => Goes::Well,
+            };
+            Move::Step(small(place.0), small(place.1), goes)
+        }
+        None => Move::Tick,
+    }
+}
+
+/// Follows calm weather from a state to where it is known to lead to rest, or to where it only goes round: then it rests there,
+/// if it is time that passes in between.
+pub fn comes_to_rest(
+    passes: &mut Passes,
+    reached: &mut Reached,
+    calm: &mut Calm,
+    (mut state, mut number): (State, u32),
+) -> Result<(), (String, u32)> {
+    let mut path: Vec<(u32, State, Move)> = Vec::new();
+    while !calm.knows(number) {
+        if let Some(place) = path.iter().position(|(before, ..)| *before == number) {
+            let round = &path[place..];
+            let passing = round.iter().filter(|(_, _, action)| *action == Move::Tick);
+            let mut quiet = 0;
+            for (number, state, _) in passing {
+                quiet += 1;
+                rests(passes, state)
+                    .map_err(|wrong| (format!("in calm weather: {wrong}"), *number))?;
+            }
+            if quiet == 0 {
+                return Err(("in calm weather: passes without end".to_owned(), number));
+            }
+            calm.rests += 1;
+            break;
+        }
+        let action = next(passes, &state);
+        path.push((number, state, action));
+        let mut checks = Checks::default();
+        act(passes, &mut checks, &mut state, action);
+        if checks.excused {
+            break;
+        }
+        let before = number;
+        number = reached.add(&state, (before, action));
+        if let Some(wrong) = checks.wrong {
+            reached.ways[number as usize] = (before, action);
+            return Err((format!("in calm weather: {wrong}"), number));
+        }
+    }
+    for (number, ..) in path {
+        calm.learn(number);
+    }
+    Ok(())
 }

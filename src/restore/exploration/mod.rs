@@ -1,41 +1,91 @@
-//! Explores small worlds completely: the real pass, with everything that it decides, in every order in which two processes,
-//! the faults and the people of a bounded world can come after one another.
+//! Explores small worlds completely: the real pass, with everything that it decides, in every order in which the calls of the
+//! processes, the faults and the people of a world can come after one another.
 //!
-//! A state is what the API server and Azure hold, what each process remembers, and where its pass stands ([`script`]). States
-//! that are equal are visited once. Time is counted in ticks ([`time`]); that a process is not scheduled while time passes is
-//! a process that was suspended. Before the last tick anything may happen that the world allows, in any order; from then on the
-//! weather is calm, and everything must come to rest.
+//! A state ([`state`]) is what the API server and Azure hold, what each process remembers, and where its pass stands. States that
+//! are equal are visited once ([`search`]); every transition is checked ([`checks`]), and from every state calm weather must lead
+//! to rest ([`calm`]). There is no horizon of time: the number of faults is the only bound of a world ([`worlds`]), and the
+//! graph closes by itself, because time is kept as ages that are cut ([`ages`]). A process that is not scheduled while time passes
+//! is a process that stands still.
 //!
-//! What is merged, and why nothing is lost by it: reads of an item, its points and the vault (they never change here); the
-//! read of a job, of `jobMatching` and its note (they follow in the same step as the list that asked for them); everything
-//! that a pass does between two calls (it touches nothing that anybody else sees).
+//! **Passes are played once** ([`passes`], [`script`]). A pass is a future and cannot be copied. But where it stands follows from
+//! the memory that it began with and the answers that it got, so the real pass is played again with one answer more, and what
+//! it asks next, or remembers at its end, is kept in a tree. What a state holds of it is a number.
 //!
-//! `VMRESTORE_EXPLORE=all` explores all worlds ([`worlds`]), otherwise only the small ones.
+//! What is merged, and why nothing is lost by it:
+//!
+//! * *Time counts in ticks of five minutes*: the visibility bound is one, the window three, the lives of a claim and of a look are
+//!   less than one. Within a tick the clock does not tell what was first, so a list serves a look only if the same pass began it
+//!   after its read.
+//! * *Instants are ages, cut where no decision can tell them apart.* First sights of claims and jobs, the last look and a vacancy
+//!   of the lock are compared with the window; first sights in a list with the visibility bound. Each comparison asks whether a
+//!   difference reaches its bound, and lists of later passes are begun after what a process remembers between its passes; so
+//!   one that has reached it is as good as any older one. While a pass is under way its lists may be older, by as long as it may
+//!   stand still: then ages are cut that much later.
+//! * *Instants that nothing compares are set to now*: when an attempt was claimed, a job started, a run was triggered and ended,
+//!   where ids are filled; when a run began, while `timeouts.run` is a day. In worlds where something compares them they are ages
+//!   too, cut at the window and two ticks more (`timeouts.run`: at two windows more). There a job and a claim that are both older
+//!   count as equally old: a run may block where it would go on.
+//! * *Times in messages* are moved with everything else; a new one is compared with an old one only to see whether it is later,
+//!   and a new one lies after now, so that all that is past may be equal.
+//! * *`startBy` and `timeouts.run`* are on the wall clock, whose setting is a property of a process: it may be set forward or back
+//!   as a fault. In these worlds passes are told apart also by when they got their answers.
+//! * *Fresh ids are names that are used again* ([`names`]): a new claim takes the first name that nothing mentions any more, and so
+//!   do versions of the lock. A version of the object is not a name: a pass that was shown the object keeps only whether it is still
+//!   the stored one, as a compare-and-swap asks for nothing else. A claim that nobody can show to a process any more is
+//!   forgotten by it, unless it is the latest, which alone is asked for by its age.
+//! * *Passes that will go on alike are one*: the same call, memory and answers, whenever these came, or since the answer to a
+//!   request, after which a pass knows nothing else. That no other local variable counts is not taken on trust: of each pass
+//!   that others were merged with, another one is kept, played beside it with every answer, and compared.
+//! * *Processes have no names*: they are sorted.
+//! * *Reads of the item, its points and the vault* never change here. The read of a job, of `jobMatching` and its note follow in the
+//!   same step as the list that asked for them; what a pass does between two calls nobody else sees.
+//! * *Waits* are rounded up to ticks and cut at four: a pass may always come earlier, as somebody may change the object.
+//! * *One pass at a time stands still* while time passes: two that both do are not explored.
+//! * *Hashes of 64 bits* stand for states: with ten million of them the chance that two are taken for one is one in 370,000.
+//!
+//! `VMRESTORE_EXPLORE=all` explores all worlds, otherwise only the quick ones; `VMRESTORE_WORLD` names one, or a part of its name.
 
+mod ages;
 mod azure;
 mod calm;
+mod checks;
+mod few;
+mod moves;
+mod names;
+mod passes;
+mod real;
 mod script;
 mod search;
-mod seats;
+mod state;
+mod steps;
+mod store;
+mod tables;
 mod time;
-mod world;
+mod told;
+mod words;
 mod worlds;
 
 use search::{Found, explore};
 use worlds::{Bounds, LATE, WORLDS};
 
-/// States of a world that is explored on demand, at most; the table says when it was not enough.
-const MOST: usize = 6_000_000;
+/// States of a world, at most: about five gigabytes. The table says when it was not enough.
+const MOST: usize = 100_000_000;
 
 fn told(bounds: &Bounds, found: &Found) -> String {
-    let whole = if found.states >= MOST {
+    let whole = if found.stopped {
         ", not to the end"
     } else {
         ""
     };
     format!(
-        "{:<40} {:>9} states {:>10} transitions {:>7} calm ends, depth {:>4}, {:>6.1} s{whole}",
-        bounds.name, found.states, found.transitions, found.calm, found.depth, found.seconds
+        "{:<46} {:>9} states {:>10} transitions {:>5} rests, depth {:>3}, {:>7} passes, {:>6.1} s{whole}",
+        bounds.name,
+        found.states,
+        found.transitions,
+        found.rests,
+        found.depth,
+        found.passes,
+        found.seconds
     )
 }
 
@@ -43,36 +93,26 @@ fn told(bounds: &Bounds, found: &Found) -> String {
 fn no_order_of_events_breaks_the_protocol() {
     let all = std::env::var("VMRESTORE_EXPLORE").is_ok_and(|value| value == "all");
     let only = std::env::var("VMRESTORE_WORLD").unwrap_or_default();
-    let chosen: Vec<&Bounds> = WORLDS
-        .iter()
-        .filter(|bounds| (all || bounds.always) && bounds.name.contains(&only))
-        .collect();
-    let results = std::thread::scope(|scope| {
-        let searches: Vec<_> = (0..2)
-            .map(|half| {
-                let worlds: Vec<&Bounds> = chosen.iter().copied().skip(half).step_by(2).collect();
-                scope.spawn(move || {
-                    let search = |bounds: &Bounds| {
-                        let found = explore(*bounds, MOST, |found| {
-                            println!("... {}", told(bounds, found));
-                        });
-                        println!("{}", told(bounds, &found));
-                        (bounds.name, found)
-                    };
-                    worlds.into_iter().map(search).collect::<Vec<_>>()
-                })
-            })
-            .collect();
-        searches
-            .into_iter()
-            .flat_map(|search| search.join().unwrap())
-            .collect::<Vec<_>>()
-    });
-    for (name, found) in results {
-        if let Some((wrong, way)) = found.violation {
-            panic!("{name}: {wrong}\n{}", way.join("\n"));
+    let is_name = WORLDS.iter().any(|bounds| bounds.name == only);
+    let mut table = Vec::new();
+    let mut wrong = Vec::new();
+    for bounds in WORLDS.iter().filter(|bounds| match is_name {
+        true => bounds.name == only,
+        false => (all || bounds.always) && bounds.name.contains(&only),
+    }) {
+        let found = explore(*bounds, MOST, |found| {
+            println!("... {}", told(bounds, found));
+        });
+        println!("{}", told(bounds, &found));
+        table.push(told(bounds, &found));
+        if let Some((what, way)) = found.violation {
+            println!("{}: {what}\n{}", bounds.name, way.join("\n"));
+            wrong.push(format!("{}: {what}", bounds.name));
         }
     }
+    println!("\n{}", table.join("\n"));
+    assert!(!table.is_empty(), "no world has {only:?} in its name");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// The model must see the risk that the design names: a list that is later than the window leads to a second job.
@@ -81,5 +121,5 @@ fn a_list_later_than_the_window_leads_to_a_second_job() {
     let found = explore(LATE, MOST, |_| {});
 
     assert!(found.violation.is_none(), "{:?}", found.violation);
-    assert!(found.excused_second_jobs > 0, "{found:?}");
+    assert!(found.excused > 0, "{found:?}");
 }

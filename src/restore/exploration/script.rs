@@ -1,7 +1,4 @@
 //! A pass that is played from a script: the answers that it got so far, up to its next call.
-//!
-//! A pass is a future and cannot be copied. But where it stands follows from the memory that it began with and from the answers
-//! that it was given, so a copy is made by playing the real pass again with the same answers.
 
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -9,56 +6,33 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use jiff::SignedDuration;
-use uuid::Uuid;
 
 use super::super::facts::{
-    JobDetail, Listing, Now, Operation, ProtectedItem, RecoveryPoint, SeenJob, Tier,
-    TriggerOutcome, VaultError, VaultFacts,
+    JobDetail, Listing, Now, Operation, ProtectedItem, RecoveryPoint, SeenJob, TriggerOutcome,
+    VaultError, VaultFacts,
 };
-use super::super::ids::{ArmId, ClaimId, JobId, OperationId, RecoveryPointName, RequestId, RunKey};
+use super::super::following::worth_writing;
+use super::super::ids::{ArmId, ClaimId, JobId, OperationId, RecoveryPointName, RunKey};
 use super::super::item_lock::{Holder, HolderState, ItemLock};
+use super::super::note::{Note, NoteKind};
 use super::super::pace::Limits;
 use super::super::pass::{After, Pass};
 use super::super::ports::{
     Budget, Clock, ItemLocks, JobsNeed, RunStore, StoreError, Stored, Trigger, Vault,
 };
-use super::super::record::{Claim, Matching, Memory, Record};
-use super::time::{Tick, at};
+use super::super::record::{Claim, Matching, Memory, Record, Run};
+use super::names::{claim_name, job_place, operation_place};
+use super::real;
+use super::time::{Ticks, at, seconds_of, wall};
+use super::words::{Call, Claimed, Need};
 
-/// What a pass asks of the world.
+/// An answer in the words of the ports.
 #[derive(Debug, Clone)]
-pub enum Call {
-    Read,
-    WriteClaim(Box<Stored<u64>>, Claim),
-    LetGo(u64),
-    Save(Box<Stored<u64>>, Box<Record>),
-    Matching,
-    NoteMatching(Matching),
-    Trigger(RequestId, super::super::ports::Deadline),
-    Operation(OperationId),
-    Jobs(JobsNeed, Tick),
-    Job(JobId),
-    ReadLock,
-    TakeLock(ItemLock),
-    ReleaseLock(ItemLock),
-    Holder(Holder),
-}
-
-impl Call {
-    /// Whether it is answered in the same step as what came before it: a read that decides nothing by itself.
-    pub fn follows_at_once(&self) -> bool {
-        matches!(self, Self::Matching | Self::NoteMatching(_) | Self::Job(_))
-    }
-}
-
-/// What the world answers.
-#[derive(Debug, Clone)]
-pub enum Answer {
-    Stored(Box<Stored<u64>>),
+pub enum Real {
+    Stored(Box<Run>),
     Done,
     NotStored(StoreError),
-    /// Listed by a request that was begun then.
-    Jobs(Tick, Vec<SeenJob>),
+    Jobs(Now, Vec<SeenJob>),
     NotRead(VaultError),
     Triggered(TriggerOutcome),
     Operation(Option<Operation>),
@@ -68,57 +42,71 @@ pub enum Answer {
     Holder(HolderState),
 }
 
-struct Script {
-    answers: Vec<(Tick, Answer)>,
-    next: usize,
-    tick: Tick,
-    call: Option<Call>,
-    seat: u8,
-    /// Claims that were written in the world when the pass began: what makes a new claim id fresh.
-    claims: u32,
-    made: u8,
+/// One answer: when it came, on a wall clock that was set wrong by so much, and the name of the next claim.
+#[derive(Debug, Clone)]
+pub struct Line {
+    pub time: Ticks,
+    pub skew: Ticks,
+    pub fresh: u8,
+    pub answer: Real,
 }
 
-/// One seat's way into the script.
+struct Script {
+    lines: Vec<Line>,
+    next: usize,
+    time: Ticks,
+    skew: Ticks,
+    fresh: u8,
+    call: Option<(Call, Option<Box<Record>>)>,
+    /// After how many answers it drew the name of a claim last.
+    drew: Option<usize>,
+    requests: Vec<String>,
+}
+
+/// The world as one pass sees it.
 #[derive(Clone)]
 struct Port(Arc<Mutex<Script>>);
 
-struct Ask(Port, Option<Call>);
+struct Ask(Port, Option<(Call, Option<Box<Record>>)>);
 
 impl Future for Ask {
-    type Output = Answer;
+    type Output = (u8, Real);
 
-    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Answer> {
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<(u8, Real)> {
         let call = self.1.take();
         let mut script = self.0.0.lock().unwrap();
-        let next = script.next;
-        let Some((tick, answer)) = script.answers.get(next).cloned() else {
+        let place = script.next;
+        let Some(line) = script.lines.get(place).cloned() else {
             script.call = call;
             return Poll::Pending;
         };
         script.next += 1;
-        script.tick = tick;
-        Poll::Ready(answer)
+        (script.time, script.skew, script.fresh) = (line.time, line.skew, line.fresh);
+        Poll::Ready((u8::try_from(place).unwrap_or(u8::MAX), line.answer))
     }
 }
 
 impl Port {
-    async fn ask(&self, call: Call) -> Answer {
-        Ask(self.clone(), Some(call)).await
+    async fn ask(&self, call: Call) -> Real {
+        Ask(self.clone(), Some((call, None))).await.1
     }
 
-    async fn stored(&self, call: Call) -> Result<Stored<u64>, StoreError> {
-        match self.ask(call).await {
-            Answer::Stored(stored) => Ok(*stored),
-            Answer::NotStored(error) => Err(error),
+    async fn stored(&self, call: Call, new: Option<Box<Record>>) -> Result<Stored<u8>, StoreError> {
+        match Ask(self.clone(), Some((call, new))).await {
+            (place, Real::Stored(run)) => Ok(Stored {
+                run: *run,
+                version: place,
+                read_at: self.now(),
+            }),
+            (_, Real::NotStored(error)) => Err(error),
             other => unreachable!("a store answered {other:?}"),
         }
     }
 
     async fn done(&self, call: Call) -> Result<(), StoreError> {
         match self.ask(call).await {
-            Answer::Done => Ok(()),
-            Answer::NotStored(error) => Err(error),
+            Real::Done => Ok(()),
+            Real::NotStored(error) => Err(error),
             other => unreachable!("a store answered {other:?}"),
         }
     }
@@ -126,7 +114,8 @@ impl Port {
 
 impl Clock for Port {
     fn now(&self) -> Now {
-        at(self.0.lock().unwrap().tick)
+        let script = self.0.lock().unwrap();
+        at(script.time, script.skew)
     }
 
     async fn sleep(&self, _: SignedDuration) {}
@@ -136,67 +125,71 @@ impl Clock for Port {
     }
 }
 
+fn version_of(lock: &ItemLock) -> u8 {
+    let version = lock.version.as_ref();
+    version.map_or(u8::MAX, |text| text.parse().unwrap_or(u8::MAX))
+}
+
 impl ItemLocks for Port {
     async fn read_lock(&self, _: &ArmId) -> Result<ItemLock, StoreError> {
         match self.ask(Call::ReadLock).await {
-            Answer::Lock(lock) => Ok(lock),
+            Real::Lock(lock) => Ok(lock),
             other => unreachable!("a lock answered {other:?}"),
         }
     }
 
     async fn take_lock(&self, _: &ArmId, read: &ItemLock, _: RunKey) -> Result<(), StoreError> {
-        self.done(Call::TakeLock(read.clone())).await
+        self.done(Call::TakeLock(version_of(read))).await
     }
 
     async fn release_lock(&self, _: &ArmId, read: &ItemLock) -> Result<(), StoreError> {
-        self.done(Call::ReleaseLock(read.clone())).await
+        self.done(Call::ReleaseLock(version_of(read))).await
     }
 
     async fn holder_state(&self, holder: &Holder) -> HolderState {
-        match self.ask(Call::Holder(holder.clone())).await {
-            Answer::Holder(state) => state,
+        let run = holder.name.parse().unwrap_or(u8::MAX);
+        match self.ask(Call::Holder(run)).await {
+            Real::Holder(state) => state,
             other => unreachable!("a holder answered {other:?}"),
         }
     }
 }
 
 impl RunStore for Port {
-    type Version = u64;
+    type Version = u8;
 
-    async fn read(&self) -> Result<Stored<u64>, StoreError> {
-        let read_at = self.now();
-        let mut stored = self.stored(Call::Read).await?;
-        stored.read_at = read_at;
-        Ok(stored)
+    async fn read(&self) -> Result<Stored<u8>, StoreError> {
+        self.stored(Call::Read, None).await
     }
 
-    async fn write_claim(
-        &self,
-        base: &Stored<u64>,
-        claim: Claim,
-    ) -> Result<Stored<u64>, StoreError> {
-        self.stored(Call::WriteClaim(Box::new(base.clone()), claim))
+    async fn write_claim(&self, base: &Stored<u8>, claim: Claim) -> Result<Stored<u8>, StoreError> {
+        self.stored(Call::WriteClaim(base.version, Claimed::of(claim)), None)
             .await
     }
 
-    async fn let_go(&self, base: &Stored<u64>) -> Result<Stored<u64>, StoreError> {
-        self.stored(Call::LetGo(base.version)).await
+    async fn let_go(&self, base: &Stored<u8>) -> Result<Stored<u8>, StoreError> {
+        self.stored(Call::LetGo(base.version), None).await
     }
 
-    async fn save(&self, base: &Stored<u64>, record: &Record) -> Result<Stored<u64>, StoreError> {
-        let call = Call::Save(Box::new(base.clone()), Box::new(record.clone()));
-        self.stored(call).await
+    async fn save(&self, base: &Stored<u8>, record: &Record) -> Result<Stored<u8>, StoreError> {
+        let new = worth_writing(&base.run.record, record);
+        if new == base.run.record {
+            return Ok(base.clone());
+        }
+        self.stored(Call::Save(base.version, 0), Some(Box::new(new)))
+            .await
     }
 
     async fn matching(&self) -> Result<Matching, StoreError> {
         match self.ask(Call::Matching).await {
-            Answer::Matching(matching) => Ok(matching),
+            Real::Matching(matching) => Ok(matching),
             other => unreachable!("a vault object answered {other:?}"),
         }
     }
 
     async fn note_matching(&self, matching: Matching) -> Result<(), StoreError> {
-        self.done(Call::NoteMatching(matching)).await
+        self.done(Call::NoteMatching(matching == Matching::Proven))
+            .await
     }
 
     async fn job_is_of_another_run(&self, _: &JobId) -> Result<bool, StoreError> {
@@ -205,11 +198,8 @@ impl RunStore for Port {
 
     fn new_claim_id(&self) -> ClaimId {
         let mut script = self.0.lock().unwrap();
-        script.made += 1;
-        let id = u128::from(script.claims) << 16
-            | u128::from(script.seat) << 8
-            | u128::from(script.made);
-        ClaimId::new(Uuid::from_u128(id))
+        script.drew = Some(script.next);
+        claim_name(script.fresh)
     }
 }
 
@@ -219,37 +209,15 @@ impl Vault for Port {
     }
 
     async fn facts(&self) -> Result<VaultFacts, VaultError> {
-        Ok(VaultFacts {
-            location: "westus".to_owned(),
-            storage_redundancy: None,
-            cross_region_restore: None,
-        })
+        Ok(real::facts())
     }
 
     async fn protected_item(&self, vm: &ArmId) -> Result<Option<ProtectedItem>, VaultError> {
-        Ok(Some(ProtectedItem {
-            container: "c".to_owned(),
-            name: "i".to_owned(),
-            source: vm.clone(),
-            protection_state: "Protected".to_owned(),
-            soft_deleted: false,
-        }))
+        Ok(Some(real::item(vm)))
     }
 
     async fn recovery_points(&self, _: &ProtectedItem) -> Result<Vec<RecoveryPoint>, VaultError> {
-        Ok(vec![RecoveryPoint {
-            name: RecoveryPointName::new("1"),
-            object_type: String::new(),
-            time: Some(at(0).wall),
-            consistency: "AppConsistent".to_owned(),
-            tiers: vec![Tier {
-                kind: "HardenedRP".to_owned(),
-                status: "Valid".to_owned(),
-            }],
-            soft_deleted: false,
-            expires: None,
-            managed: Some(true),
-        }])
+        Ok(vec![real::point()])
     }
 
     async fn recovery_point(
@@ -265,9 +233,19 @@ impl Vault for Port {
     }
 
     async fn trigger(&self, trigger: &Trigger<'_>) -> TriggerOutcome {
-        let call = Call::Trigger(trigger.request_id, trigger.deadline);
+        let call = {
+            let script = self.0.lock().unwrap();
+            let sent = trigger.request_id.to_string();
+            let mut requests = script.requests.iter();
+            let place = requests.position(|request| *request == sent);
+            let attempt = place.map_or(0, |place| u8::try_from(place + 1).unwrap_or(0));
+            let boot_left = trigger.deadline.boot - at(script.time, 0).boot;
+            let wall_left = seconds_of(trigger.deadline.wall) - seconds_of(wall(script.time));
+            let seconds = |left: i64| i32::try_from(left.clamp(-1, 9_999)).unwrap_or(0);
+            Call::Trigger(attempt, seconds(boot_left.as_secs()), seconds(wall_left))
+        };
         match self.ask(call).await {
-            Answer::Triggered(outcome) => outcome,
+            Real::Triggered(outcome) => outcome,
             other => unreachable!("a trigger was answered {other:?}"),
         }
     }
@@ -277,24 +255,29 @@ impl Vault for Port {
         _: &ProtectedItem,
         id: &OperationId,
     ) -> Result<Option<Operation>, VaultError> {
-        match self.ask(Call::Operation(id.clone())).await {
-            Answer::Operation(operation) => Ok(operation),
+        match self.ask(Call::Operation(operation_place(id))).await {
+            Real::Operation(operation) => Ok(operation),
+            Real::NotRead(error) => Err(error),
             other => unreachable!("an operation was answered {other:?}"),
         }
     }
 
     async fn jobs(&self, need: JobsNeed) -> Result<Listing, VaultError> {
-        let begun = self.0.lock().unwrap().tick;
-        match self.ask(Call::Jobs(need, begun)).await {
-            Answer::Jobs(begun, jobs) => Ok(Listing::new(at(begun), jobs)),
-            Answer::NotRead(error) => Err(error),
+        let need = match need.begun_after {
+            Some(_) => Need::Fresh,
+            None if need.any_age => Need::Any,
+            None => Need::Recent,
+        };
+        match self.ask(Call::Jobs(need)).await {
+            Real::Jobs(begun, jobs) => Ok(Listing::new(begun, jobs)),
+            Real::NotRead(error) => Err(error),
             other => unreachable!("a list answered {other:?}"),
         }
     }
 
     async fn job(&self, id: &JobId, _: Budget) -> Result<Option<JobDetail>, VaultError> {
-        match self.ask(Call::Job(id.clone())).await {
-            Answer::Job(job) => Ok(job.map(|job| *job)),
+        match self.ask(Call::Job(job_place(id))).await {
+            Real::Job(job) => Ok(job.map(|job| *job)),
             other => unreachable!("a job was answered {other:?}"),
         }
     }
@@ -304,36 +287,47 @@ impl Vault for Port {
     }
 }
 
-/// Where a pass has come to.
-pub enum Played {
-    /// It asks.
-    Asks(Box<Call>),
-    /// It is over.
-    Over(Result<After, StoreError>, Box<Memory>),
+/// Where a pass has come to, and whether it has drawn the name of a claim since the last answer.
+pub struct Played {
+    pub asks: Option<(Call, Option<Box<Record>>)>,
+    pub over: Option<Result<After, StoreError>>,
+    pub memory: Memory,
+    pub drew: bool,
 }
 
-/// Plays a pass of a seat, begun at this tick with this memory, through all answers that it got.
-pub fn play(
-    seat: u8,
-    claims: u32,
-    begun: Tick,
-    memory: &Memory,
-    answers: &[(Tick, Answer)],
-) -> Played {
+/// What a pass begins with.
+pub struct Beginning<'a> {
+    pub memory: &'a Memory,
+    pub vault: bool,
+    pub skew: Ticks,
+    pub requests: Vec<String>,
+}
+
+/// Plays a pass, begun now, through all answers that it got.
+pub fn play(beginning: &Beginning<'_>, lines: Vec<Line>) -> Played {
     let port = Port(Arc::new(Mutex::new(Script {
-        answers: answers.to_vec(),
+        lines,
         next: 0,
-        tick: begun,
+        time: 0,
+        skew: beginning.skew,
+        fresh: 0,
         call: None,
-        seat,
-        claims,
-        made: 0,
+        drew: None,
+        requests: beginning.requests.clone(),
     })));
-    let mut memory = memory.clone();
+    let mut memory = beginning.memory.clone();
     let limits = Limits::default();
+    let gone = Note {
+        kind: NoteKind::VaultNotFound,
+        message: "there is no vault object".to_owned(),
+    };
     let pass = Pass {
         store: &port,
-        vault: Ok(port.clone()),
+        vault: if beginning.vault {
+            Ok(port.clone())
+        } else {
+            Err(gone)
+        },
         clock: &port,
         limits: &limits,
         memory: &mut memory,
@@ -344,11 +338,15 @@ pub fn play(
             .as_mut()
             .poll(&mut Context::from_waker(Waker::noop()))
     };
-    match polled {
-        Poll::Ready(result) => Played::Over(result, Box::new(memory)),
-        Poll::Pending => {
-            let call = port.0.lock().unwrap().call.take();
-            Played::Asks(Box::new(call.unwrap_or(Call::Read)))
-        }
+    let mut script = port.0.lock().unwrap();
+    let over = match polled {
+        Poll::Ready(result) => Some(result),
+        Poll::Pending => None,
+    };
+    Played {
+        asks: script.call.take(),
+        over,
+        memory,
+        drew: script.drew == Some(script.lines.len()),
     }
 }

@@ -1,6 +1,29 @@
 //! The worlds that are explored, each with its bounds.
 
-use super::time::Tick;
+use super::time::Ticks;
+
+/// The recovery type of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    RestoreDisks,
+    OriginalLocation,
+}
+
+/// Whether Azure fills the activity ids of jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ids {
+    Filled,
+    /// It does not, and the vault object says so.
+    NotFilled,
+    /// It does at first and may stop: a fault.
+    MayStop,
+}
+
+impl Ids {
+    pub fn are_filled(self) -> bool {
+        self == Self::Filled
+    }
+}
 
 /// What may happen in a world.
 #[derive(Debug, Clone, Copy)]
@@ -8,143 +31,256 @@ pub struct Bounds {
     pub name: &'static str,
     /// Whether it is explored in every test run, or only on demand.
     pub always: bool,
-    /// Runs of one VM, each with an object of its own.
-    pub runs: usize,
-    pub processes: usize,
+    /// The runs, all of one VM, each with an object of its own.
+    pub runs: &'static [Kind],
+    pub processes: u8,
     /// How many faults may happen, of all that are allowed.
     pub faults: u8,
-    /// When calm weather begins, in ticks.
-    pub ticks: Tick,
-    /// OriginalLocation instead of RestoreDisks.
-    pub overwrites: bool,
-    pub ids_filled: bool,
+    pub ids: Ids,
     pub retry_limit: u8,
-    /// How many of the first jobs fail, for a reason that passes.
-    pub failing_jobs: u8,
-    pub job_ticks: Tick,
     /// Decisions of a person about a blocked run.
     pub persons: u8,
+    /// In how many ticks `startBy` passes.
+    pub start_by: Option<i8>,
+    /// `timeouts.run`, if it is not a day.
+    pub run_timeout: Option<Ticks>,
     /// Whether processes die.
     pub crashes: bool,
-    /// Whether answers of the API server get lost, and lists fail.
+    /// Whether answers of the API server get lost before and after the write, and reads of Azure fail.
     pub losses: bool,
     /// Whether Azure answers a trigger otherwise than well.
     pub answers: bool,
-    /// Whether somebody erases or sets back the status, spoils the claim, deletes the object.
+    /// Whether jobs fail, for a reason that passes.
+    pub failing_jobs: bool,
+    /// Whether somebody erases or sets back the status, or spoils the claim.
     pub meddling: bool,
-    /// Whether a list may show a job later than the window allows: a residual risk.
-    pub late_lists: bool,
+    /// Whether somebody deletes the object; it may be applied again once it is gone.
+    pub deletions: bool,
+    /// Whether somebody sets `suspend`, `cancel`, or `startBy` to now.
+    pub edits: bool,
+    /// Whether the vault object is deleted; it may be made again.
+    pub vault_goes: bool,
+    /// By how many ticks the wall clock of a process may be set forward or back.
+    pub clock_jump: Ticks,
+    /// How many ticks after its effect the list shows a job at the latest. More than one is a residual risk.
+    pub lag: u8,
 }
 
+const DISKS: &[Kind] = &[Kind::RestoreDisks];
+const ORIGINAL: &[Kind] = &[Kind::OriginalLocation];
+const TWO_ORIGINAL: &[Kind] = &[Kind::OriginalLocation, Kind::OriginalLocation];
+const ORIGINAL_AND_DISKS: &[Kind] = &[Kind::OriginalLocation, Kind::RestoreDisks];
+
+/// One process; a fault of any kind.
 const ONE: Bounds = Bounds {
     name: "",
-    always: true,
-    runs: 1,
-    processes: 2,
+    always: false,
+    runs: DISKS,
+    processes: 1,
     faults: 1,
-    ticks: 5,
-    overwrites: false,
-    ids_filled: true,
+    ids: Ids::Filled,
     retry_limit: 1,
-    failing_jobs: 0,
-    job_ticks: 2,
     persons: 1,
+    start_by: None,
+    run_timeout: None,
     crashes: true,
     losses: true,
     answers: true,
+    failing_jobs: true,
     meddling: true,
-    late_lists: false,
+    deletions: true,
+    edits: true,
+    vault_goes: true,
+    clock_jump: 0,
+    lag: 1,
 };
 
-/// As [`ONE`], with so little time that it is explored in every test run.
-const SHORT: Bounds = Bounds {
-    processes: 1,
-    ticks: 2,
+/// As [`ONE`], with none of the faults: each world names its own.
+const NONE: Bounds = Bounds {
+    crashes: false,
+    losses: false,
+    answers: false,
+    failing_jobs: false,
+    meddling: false,
+    deletions: false,
+    edits: false,
+    vault_goes: false,
     ..ONE
+};
+
+/// Processes die, answers are lost, Azure answers otherwise than well.
+const TROUBLE: Bounds = Bounds {
+    crashes: true,
+    losses: true,
+    answers: true,
+    failing_jobs: true,
+    ..NONE
 };
 
 /// All of them.
 pub const WORLDS: &[Bounds] = &[
     Bounds {
-        name: "short, one process, one fault",
-        ..SHORT
+        name: "disks: trouble",
+        always: true,
+        ..TROUBLE
     },
     Bounds {
-        name: "short, one process, one fault, ids not filled",
-        ids_filled: false,
-        ..SHORT
+        name: "original: trouble",
+        always: true,
+        runs: ORIGINAL,
+        ..TROUBLE
     },
     Bounds {
-        name: "short, one process, one fault, OriginalLocation",
-        overwrites: true,
-        ..SHORT
+        name: "disks: deletion",
+        always: true,
+        deletions: true,
+        ..NONE
     },
     Bounds {
-        name: "one process, one fault",
-        always: false,
-        processes: 1,
+        name: "disks: status and claim",
+        meddling: true,
+        ..NONE
+    },
+    Bounds {
+        name: "disks: any fault",
         ..ONE
     },
     Bounds {
-        name: "one process, one fault, a failing job",
-        always: false,
-        processes: 1,
-        failing_jobs: 1,
+        name: "original: any fault",
+        runs: ORIGINAL,
         ..ONE
     },
     Bounds {
-        name: "one process, one fault, ids not filled",
-        always: false,
-        processes: 1,
-        ids_filled: false,
+        name: "disks: edits, startBy in 2 ticks",
+        start_by: Some(2),
+        edits: true,
+        answers: true,
+        ..NONE
+    },
+    Bounds {
+        name: "disks: clock jumps, startBy in 2 ticks",
+        start_by: Some(2),
+        clock_jump: 2,
+        ..NONE
+    },
+    Bounds {
+        name: "disks: timeouts.run of 4 ticks",
+        run_timeout: Some(4),
+        answers: true,
+        crashes: true,
+        ..NONE
+    },
+    Bounds {
+        name: "disks: ids not filled, trouble",
+        ids: Ids::NotFilled,
+        ..TROUBLE
+    },
+    Bounds {
+        name: "disks: ids stop being filled, lost answers",
+        ids: Ids::MayStop,
+        faults: 2,
+        answers: true,
+        ..NONE
+    },
+    Bounds {
+        name: "disks: two of lost answers and crashes",
+        faults: 2,
+        answers: true,
+        crashes: true,
+        ..NONE
+    },
+    Bounds {
+        name: "original: two of lost answers and crashes",
+        runs: ORIGINAL,
+        faults: 2,
+        answers: true,
+        crashes: true,
+        ..NONE
+    },
+    Bounds {
+        name: "disks: two of answers and status and claim",
+        faults: 2,
+        answers: true,
+        meddling: true,
+        ..NONE
+    },
+    Bounds {
+        name: "disks: two of answers and deletion",
+        faults: 2,
+        answers: true,
+        failing_jobs: true,
+        deletions: true,
+        ..NONE
+    },
+    Bounds {
+        name: "original: two of answers and deletion",
+        runs: ORIGINAL,
+        faults: 2,
+        answers: true,
+        deletions: true,
+        ..NONE
+    },
+    Bounds {
+        name: "disks: two faults of any kind",
+        faults: 2,
         ..ONE
     },
     Bounds {
-        name: "one process, one fault, OriginalLocation",
-        always: false,
-        processes: 1,
-        overwrites: true,
+        name: "original: two faults of any kind",
+        runs: ORIGINAL,
+        faults: 2,
         ..ONE
     },
     Bounds {
-        name: "short, two processes, one fault",
-        always: false,
+        name: "disks: 2 processes, no fault",
         processes: 2,
-        ..SHORT
-    },
-    Bounds {
-        name: "one process, two faults",
-        always: false,
-        processes: 1,
-        faults: 2,
-        ..ONE
-    },
-    Bounds {
-        name: "one process, two faults, OriginalLocation",
-        always: false,
-        processes: 1,
-        faults: 2,
-        overwrites: true,
-        ..ONE
-    },
-    Bounds {
-        name: "two processes, one fault",
-        always: false,
-        ..ONE
-    },
-    Bounds {
-        name: "two processes, one fault, OriginalLocation",
-        always: false,
-        overwrites: true,
-        ..ONE
-    },
-    Bounds {
-        name: "two runs over one VM, no fault",
-        always: false,
-        runs: 2,
-        processes: 1,
         faults: 0,
-        overwrites: true,
+        ..ONE
+    },
+    Bounds {
+        name: "disks: 2 processes, lost answers",
+        processes: 2,
+        answers: true,
+        ..NONE
+    },
+    Bounds {
+        name: "original: 2 processes, no fault",
+        runs: ORIGINAL,
+        processes: 2,
+        faults: 0,
+        ..ONE
+    },
+    Bounds {
+        name: "disks: 2 processes, any fault",
+        processes: 2,
+        ..ONE
+    },
+    Bounds {
+        name: "original: 2 processes, any fault",
+        runs: ORIGINAL,
+        processes: 2,
+        ..ONE
+    },
+    Bounds {
+        name: "two originals, no fault",
+        runs: TWO_ORIGINAL,
+        faults: 0,
+        ..ONE
+    },
+    Bounds {
+        name: "two originals, deletion",
+        runs: TWO_ORIGINAL,
+        deletions: true,
+        ..NONE
+    },
+    Bounds {
+        name: "two originals, any fault",
+        runs: TWO_ORIGINAL,
+        ..ONE
+    },
+    Bounds {
+        name: "original and disks of one vm, any fault",
+        runs: ORIGINAL_AND_DISKS,
         ..ONE
     },
 ];
@@ -152,14 +288,7 @@ pub const WORLDS: &[Bounds] = &[
 /// The risk of a list that is later than the window: a second job must come out, and be excused.
 pub const LATE: Bounds = Bounds {
     name: "a list later than the window",
-    processes: 1,
-    ticks: 5,
     persons: 0,
-    job_ticks: 8,
-    crashes: false,
-    losses: false,
-    meddling: false,
-    answers: false,
-    late_lists: true,
-    ..ONE
+    lag: 5,
+    ..NONE
 };

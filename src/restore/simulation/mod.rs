@@ -6,7 +6,7 @@
 //!
 //! That the checks see something is shown by `make mutations`, which breaks the code on purpose (docs/testing.md).
 
-mod answers;
+pub(super) mod answers;
 mod azure;
 mod checks;
 mod effects;

@@ -98,6 +98,8 @@ pub enum Check {
     Test(&'static str),
     /// This many random schedules.
     Schedules(u32),
+    /// The world of the explorer that has exactly this name.
+    World(&'static str),
 }
 
 impl Check {
@@ -106,14 +108,23 @@ impl Check {
         match self {
             Self::Test(name) => name,
             Self::Schedules(_) => "no_schedule_breaks_the_protocol",
+            Self::World(_) => "no_order_of_events_breaks_the_protocol",
         }
     }
 
     /// How many schedules are played, if any.
     pub fn schedules(&self) -> Option<u32> {
         match self {
-            Self::Test(_) => None,
+            Self::Test(_) | Self::World(_) => None,
             Self::Schedules(count) => Some(*count),
+        }
+    }
+
+    /// Which world is explored, if one is.
+    pub fn world(&self) -> Option<&'static str> {
+        match self {
+            Self::Test(_) | Self::Schedules(_) => None,
+            Self::World(name) => Some(name),
         }
     }
 }
@@ -123,6 +134,7 @@ impl std::fmt::Display for Check {
         match self {
             Self::Test(name) => f.write_str(name),
             Self::Schedules(count) => write!(f, "{count} schedules"),
+            Self::World(name) => write!(f, "the world \"{name}\""),
         }
     }
 }

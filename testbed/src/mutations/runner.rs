@@ -149,11 +149,15 @@ fn run_check(mini: &MiniCrate, program: &Path, check: &Check) -> Result<Verdict,
         .arg(check.test())
         .env_remove("VMRESTORE_SEED")
         .env_remove("VMRESTORE_FIRST_SEED")
+        .env_remove("VMRESTORE_WORLD")
         .stdin(Stdio::null())
         .stderr(Stdio::null())
         .stdout(output);
-    if let Check::Schedules(count) = check {
+    if let Some(count) = check.schedules() {
         command.env("VMRESTORE_SCHEDULES", count.to_string());
+    }
+    if let Some(name) = check.world() {
+        command.args(["--nocapture"]).env("VMRESTORE_WORLD", name);
     }
     let mut child = command.spawn().map_err(io("run the tests".to_owned()))?;
     let until = Instant::now() + LONGEST_CHECK;

@@ -1,5 +1,6 @@
 //! The mistakes, by what they break.
 
+mod explored;
 mod invariants;
 mod status;
 mod ways;
@@ -8,6 +9,8 @@ use super::Row;
 
 /// Every mistake.
 pub fn all() -> impl Iterator<Item = Row> {
-    let invariants = invariants::ROWS.iter().chain(status::ROWS);
-    invariants.chain(ways::ROWS).copied()
+    [invariants::ROWS, status::ROWS, ways::ROWS, explored::ROWS]
+        .into_iter()
+        .flatten()
+        .copied()
 }

@@ -1,0 +1,134 @@
+//! Mistakes that the explorer notices alone: the check is a world that it visits.
+
+use super::super::Breaks::{Invariant as Breaks, Way};
+use super::super::Check::World;
+use super::super::Invariant::*;
+use super::super::{Edit, Row};
+
+pub(super) const ROWS: &[Row] = &[
+    Row {
+        name: "explored: a list of before the read serves for the look",
+        breaks: Way(4),
+        edits: &[Edit {
+            file: "pass/looking.rs",
+            text: "begun_after: Some(begun_after),\n            any_age: false,",
+            replacement: "begun_after: None,\n            any_age: true,",
+        }],
+        caught_by: &[World("disks: trouble")],
+    },
+    Row {
+        name: "explored: the window of a claim counts from the first claim that was seen",
+        breaks: Way(1),
+        edits: &[Edit {
+            file: "record.rs",
+            text: "self.claims.entry(claim).or_insert(now.boot);",
+            replacement: "let oldest = self.claims.values().min().copied().unwrap_or(now.boot);
+        self.claims.entry(claim).or_insert(oldest);",
+        }],
+        caught_by: &[World("disks: trouble")],
+    },
+    Row {
+        name: "explored: the life of a claim counts from when it is known to stand",
+        breaks: Way(2),
+        edits: &[Edit {
+            file: "pass/triggering.rs",
+            text: "            deadline,\n        };",
+            replacement: "            deadline: Deadline {
+                boot: self.clock.now().boot + life,
+                wall: self.clock.now().wall + life,
+            },
+        };",
+        }],
+        caught_by: &[World("disks: trouble")],
+    },
+    Row {
+        name: "explored: the claim goes at the first sight of the job",
+        breaks: Way(5),
+        edits: &[Edit {
+            file: "release.rs",
+            text: "if seen.shown_by_listing_begun.boot >= due {",
+            replacement: "if true {",
+        }],
+        caught_by: &[World("disks: deletion")],
+    },
+    Row {
+        name: "explored: what is recorded counts under any claim id",
+        breaks: Way(6),
+        edits: &[Edit {
+            file: "record.rs",
+            text: "attempt.number == claim.attempt && attempt.claim == Some(claim.id)",
+            replacement: "attempt.number == claim.attempt",
+        }],
+        caught_by: &[World("disks: status and claim")],
+    },
+    Row {
+        name: "explored: a failed lower job decides a higher claim",
+        breaks: Breaks(OneJob),
+        edits: &[Edit {
+            file: "look.rs",
+            text: "let decides = !open || failed.attempt >= number;",
+            replacement: "let decides = true;",
+        }],
+        caught_by: &[World("disks: two of answers and deletion")],
+    },
+    Row {
+        name: "explored: an open claim has no window",
+        breaks: Breaks(OneJob),
+        edits: &[Edit {
+            file: "evidence.rs",
+            text: "(self.listing.begun.boot < over).then(",
+            replacement: "false.then(",
+        }],
+        caught_by: &[World("disks: trouble")],
+    },
+    Row {
+        name: "explored: a claim whose answer was lost is taken for ours",
+        breaks: Breaks(ClaimBeforePost),
+        edits: &[Edit {
+            file: "pass/triggering.rs",
+            text: "if standing.run.mark != Mark::Standing(claim) {",
+            replacement: "if false {",
+        }],
+        caught_by: &[World("disks: trouble")],
+    },
+    Row {
+        name: "explored: a restore that destroys follows an unknown outcome",
+        breaks: Breaks(NothingAfterUnknown),
+        edits: &[Edit {
+            file: "look.rs",
+            text: "if !look.run.intent.target.may_be_retried() {",
+            replacement: "if false {",
+        }],
+        caught_by: &[World("original: trouble")],
+    },
+    Row {
+        name: "explored: a vm is written over without its lock",
+        breaks: Breaks(NothingAfterUnknown),
+        edits: &[Edit {
+            file: "pass/looking.rs",
+            text: "let turn = Box::pin(self.take_turn(&stored.run)).await?;",
+            replacement: "let turn = Turn::Ours;",
+        }],
+        caught_by: &[World("original: trouble")],
+    },
+    Row {
+        name: "explored: what has ended is looked at again",
+        breaks: Breaks(EndsAbsorb),
+        edits: &[Edit {
+            file: "plan.rs",
+            text: "let ended = run.record.end.is_some() && (claim.is_none() || own.is_some());",
+            replacement: "let ended = false;",
+        }],
+        caught_by: &[World("disks: trouble")],
+    },
+    Row {
+        name: "explored: a run that waits to let go never looks whether it may",
+        breaks: Breaks(ComesToRest),
+        edits: &[Edit {
+            file: "pass/looking.rs",
+            text: "if release == Some(Release::Now) {",
+            replacement: "if false {",
+        }],
+        caught_by: &[World("disks: trouble")],
+    },
+];
