@@ -290,6 +290,10 @@ fn a_request() -> RestoreRequest {
             storage_account: ArmId::new("/subscriptions/sub/x"),
             resource_group: None,
         },
+        options: Default::default(),
+        edge_zone: None,
+        rehydrates: false,
+        guard_requests: Vec::new(),
     }
 }
 

@@ -25,6 +25,7 @@ mod protected_items;
 mod recovery_points;
 mod scrub;
 mod session;
+mod surroundings;
 mod token;
 mod trigger;
 mod verdict;
@@ -33,6 +34,8 @@ mod virtual_machines;
 
 #[cfg(test)]
 mod fakes;
+#[cfg(test)]
+mod golden_tests;
 #[cfg(test)]
 mod http_tests;
 #[cfg(test)]
@@ -238,6 +241,8 @@ impl Azure {
                 board: Board::new(self.clock.clone()),
                 items: Default::default(),
                 facts: Mutex::default(),
+                guards: Mutex::default(),
+                regions: Mutex::default(),
                 trigger_refused: AtomicBool::new(false),
                 azure_clock: Mutex::default(),
             })

@@ -221,6 +221,9 @@ pub(super) enum ReadVerdict {
     Failed(VaultError),
 }
 
+/// The code of a 401 for a resource of another tenant than the token's.
+pub(super) const WRONG_TENANT: &str = "InvalidAuthenticationTokenTenant";
+
 /// What a 404 (or 400) on this read means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Absence {
@@ -258,6 +261,11 @@ pub(super) fn read(seen: &Seen, absence: Absence, known: Known) -> (ReadVerdict,
     let at_least = |wait: SignedDuration| reply.retry_after.map_or(wait, |asked| asked.max(wait));
     match reply.status {
         200..=299 => (ReadVerdict::Body, Lesson::Nothing),
+        // Another token of this tenant would be as wrong.
+        401 if code.eq_ignore_ascii_case(WRONG_TENANT) => (
+            failed(RefusalKind::Authentication, error(), MENDABLE),
+            Lesson::Nothing,
+        ),
         401 if known.token_renewed => (
             failed(RefusalKind::Authentication, error(), MENDABLE),
             Lesson::DropToken,

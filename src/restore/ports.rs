@@ -7,8 +7,8 @@ use std::future::Future;
 use jiff::{SignedDuration, Timestamp};
 
 use super::facts::{
-    JobDetail, Listing, Now, Operation, ProtectedItem, RecoveryPoint, TriggerOutcome, VaultError,
-    VaultFacts,
+    JobDetail, Listing, Now, Operation, ProtectedItem, RecoveryPoint, Surroundings, TriggerOutcome,
+    VaultError, VaultFacts,
 };
 use super::ids::{ArmId, ClaimId, JobId, OperationId, RecoveryPointName, RequestId, RunKey};
 use super::item_lock::{Holder, HolderState, ItemLock};
@@ -82,6 +82,15 @@ pub trait Vault: Clone + Send + Sync + 'static {
         &self,
         vm: &ArmId,
     ) -> impl Future<Output = Result<bool, VaultError>> + Send;
+
+    /// What stands around a restore: Resource Guards of the vault and the staging storage account, as far as they may be read.
+    /// Kept for minutes. A vault that has nothing of that kind says nothing.
+    fn surroundings(
+        &self,
+        _storage_account: &ArmId,
+    ) -> impl Future<Output = Result<Surroundings, VaultError>> + Send {
+        async { Ok(Surroundings::default()) }
+    }
 
     /// How often the job list is read now: the vault's `pollInterval`, stretched as the budget demands.
     fn interval(&self) -> SignedDuration;

@@ -223,6 +223,7 @@ impl Vault for Port {
             location: "westus".to_owned(),
             storage_redundancy: None,
             cross_region_restore: None,
+            ..VaultFacts::default()
         })
     }
 
@@ -249,6 +250,7 @@ impl Vault for Port {
             soft_deleted: false,
             expires: None,
             managed: Some(true),
+            details: Default::default(),
         }])
     }
 

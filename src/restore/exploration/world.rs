@@ -187,6 +187,7 @@ impl World {
                 ),
                 point: None,
                 target: fixed.target(),
+                options: Default::default(),
                 vault: ArmId::new("v"),
             },
             control: fixed.control(),

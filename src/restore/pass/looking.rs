@@ -12,6 +12,7 @@ use super::super::progress;
 use super::super::questions::{self, claim_of, item_of};
 use super::super::record::{AttemptState, Matching, Resolve, Run};
 use super::super::release::{self, Release};
+use super::checking::Hindrance;
 use super::{AT_ONCE, After, Pass};
 
 impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
@@ -66,6 +67,17 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
                 Err(error) => {
                     let what = format!("whether vm {vm} exists already cannot be read");
                     return self.trouble(&stored, &error, &what).await;
+                }
+            }
+        }
+        if matches!(decision, Decision::Claim(_)) {
+            match self.check_around(&vault, run).await {
+                Ok(()) => {}
+                Err(Hindrance::Unsuitable(note)) => {
+                    decision = Decision::Hold(note.kind, note.message);
+                }
+                Err(Hindrance::Trouble(error, what)) => {
+                    return self.trouble(&stored, &error, what).await;
                 }
             }
         }

@@ -142,6 +142,7 @@ impl Vault for Port {
                 location: "westus".to_owned(),
                 storage_redundancy: None,
                 cross_region_restore: None,
+                ..VaultFacts::default()
             })
         })
         .await
@@ -175,6 +176,7 @@ impl Vault for Port {
                 soft_deleted: false,
                 expires: None,
                 managed: Some(true),
+                details: Default::default(),
             }])
         })
         .await

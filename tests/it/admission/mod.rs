@@ -4,6 +4,7 @@ mod budget;
 mod restores;
 mod shown;
 mod taken;
+mod targets;
 mod vaults;
 
 use crate::support::installed_control_plane;

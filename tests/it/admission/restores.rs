@@ -128,12 +128,6 @@ async fn restores_are_checked_when_created() {
             json!(""),
             Some("spec.recoveryPoint.name"),
         ),
-        // one recovery type so far
-        (
-            "/recoveryType",
-            json!("OriginalLocation"),
-            Some("supported values: \"RestoreDisks\""),
-        ),
         (
             "/recoveryType",
             json!("restoredisks"),

@@ -58,7 +58,7 @@ async fn unknown_fields_are_refused_and_say_which() {
     let namespace = plane.namespace("strict").await.unwrap();
     for (kind, base, field) in [
         ("VmRestore", a_restore(), "spec.runPolicy"),
-        ("VmRestore", a_restore(), "spec.target.virtualMachineId"),
+        ("VmRestore", a_restore(), "spec.region"),
         ("VmRestore", a_restore(), "spec.recoveryPoint.atOrBefore"),
         ("RecoveryServicesVault", a_vault(), "spec.policy"),
         (
