@@ -3,7 +3,6 @@
 use super::a_quick_restore;
 use crate::support::world::World;
 use jiff::Timestamp;
-use serde_json::{Value, json};
 use testbed::ControlPlane;
 use vmrestore::controller::item_lock::{ItemLeases, LockingObject, name_of};
 use vmrestore::restore::ids::{ArmId, RunKey, Scope};
@@ -46,33 +45,12 @@ fn leases<'a>(
     }
 }
 
-/// An account that may do with Leases what the item lock does, and read restores; `deploy/rbac.yaml` has no such rights
-/// while no type that this version offers writes over a VM.
-async fn an_account_with_rights(plane: &ControlPlane) -> &'static str {
-    let rights = json!([
-        {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get", "create", "patch", "delete"]},
-    ]);
-    let subject = json!([{"kind": "ServiceAccount", "name": "locking", "namespace": NAMESPACE}]);
-    let role = |kind: &str, name: &str| json!({"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name});
-    let bound = |role: Value| {
-        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
-            "metadata": {"name": "locking", "namespace": NAMESPACE}, "roleRef": role, "subjects": subject})
-    };
-    let own = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
-        "metadata": {"name": "locking", "namespace": NAMESPACE}, "rules": rights});
-    let everywhere = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
-        "metadata": {"name": "locking"}, "roleRef": role("ClusterRole", "vmrestore-controller"), "subjects": subject});
-    let list = json!({"apiVersion": "v1", "kind": "List", "items": [own, bound(role("Role", "locking")), everywhere]});
-    plane.apply_text(&list.to_string()).await.unwrap();
-    "locking"
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn item_lock_has_one_holder_and_goes_by_comparing_alone() {
     let world = World::start("lock").await;
     let plane = world.stage.plane;
-    let account = an_account_with_rights(plane).await;
-    let client = client_of(plane, account).await;
+    // With the controller's own rights, as it is deployed.
+    let client = client_of(plane, "vmrestore-controller").await;
     let scope = Scope::new("test");
     let namespace = world.namespace().to_owned();
     let object = |name: &'static str| LockingObject {
