@@ -158,7 +158,7 @@ async fn explain_teaches() {
         ("vmr.spec.timeouts.run", "written like 24h, 90m or 1h30m"),
         (
             "vmr.spec.target.resourceGroupId",
-            "Left out: Azure writes unmanaged VHD files",
+            "Left out with RestoreDisks: Azure writes unmanaged VHD files",
         ),
         (
             "vmr.status.phase",
