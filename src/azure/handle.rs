@@ -108,6 +108,14 @@ impl Vault for VaultHandle {
         self.session.virtual_machine_exists(vm).await
     }
 
+    async fn restore_in_progress_in(
+        &self,
+        vault: &ArmId,
+        vm: &ArmId,
+    ) -> Result<Option<JobId>, VaultError> {
+        self.session.restore_in_progress_in_vault(vault, vm).await
+    }
+
     async fn surroundings(&self, storage_account: &ArmId) -> Result<Surroundings, VaultError> {
         self.session.surroundings_of(storage_account).await
     }

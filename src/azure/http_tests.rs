@@ -1301,3 +1301,6 @@ async fn only_the_id_of_a_virtual_machine_is_asked_for() {
     }
     assert_eq!(azure.requests().len(), 0);
 }
+
+#[path = "surroundings_tests.rs"]
+mod surroundings_tests;

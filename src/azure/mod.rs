@@ -21,6 +21,7 @@ mod gate;
 mod handle;
 mod jobs;
 mod operations;
+mod other_vaults;
 mod protected_items;
 mod recovery_points;
 mod scrub;
@@ -241,8 +242,8 @@ impl Azure {
                 board: Board::new(self.clock.clone()),
                 items: Default::default(),
                 facts: Mutex::default(),
-                guards: Mutex::default(),
-                regions: Mutex::default(),
+                guards: Default::default(),
+                regions: Default::default(),
                 trigger_refused: AtomicBool::new(false),
                 azure_clock: Mutex::default(),
             })

@@ -46,9 +46,11 @@ pub(super) struct Session {
     /// Azure's time as the last answer told it, and when that was on the boot-time clock: ours may be set meanwhile.
     pub azure_clock: Mutex<Option<(Timestamp, SignedDuration)>>,
     /// What Resource Guards demand, with the moment they were read.
-    pub guards: Mutex<Option<(SignedDuration, Guards)>>,
+    /// Held while they are read, so that many runs ask once.
+    pub guards: tokio::sync::Mutex<Option<(SignedDuration, Guards)>>,
     /// Regions of storage accounts, where they can be read, with the moment of the read.
-    pub regions: Mutex<HashMap<ArmId, (SignedDuration, Option<String>)>>,
+    /// Held while one is read.
+    pub regions: tokio::sync::Mutex<HashMap<ArmId, (SignedDuration, Option<String>)>>,
     /// Whether the last trigger was answered 401.
     pub trigger_refused: AtomicBool,
 }
@@ -272,7 +274,9 @@ impl Session {
         if ask.area.is_of_the_vault() {
             self.url_below(ask.below, version, ask.filter)
         } else {
-            arm::url(&self.arm_host, ask.below, &[("api-version", version)])
+            let mut query = vec![("api-version", version)];
+            query.extend(ask.filter.map(|filter| ("$filter", filter)));
+            arm::url(&self.arm_host, ask.below, &query)
         }
     }
 

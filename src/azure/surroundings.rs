@@ -1,8 +1,6 @@
 //! What stands around a restore: Resource Guards of the vault, and where the storage account is (CONTRACT 3, 5, 14). Kept for
 //! minutes, per vault. What the identity may not read is not known, and never held against a restore.
 
-use std::sync::PoisonError;
-
 use jiff::SignedDuration;
 use serde_json::Value;
 
@@ -56,16 +54,13 @@ impl Session {
 
     async fn guards(&self) -> Result<Guards, VaultError> {
         let now = self.clock.now().boot;
-        let kept = self
-            .guards
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        if let Some((_, guards)) = kept.filter(|(read, _)| now.saturating_sub(*read) < KEPT) {
-            return Ok(guards);
+        let mut kept = self.guards.lock().await;
+        let fresh = (kept.as_ref()).filter(|(read, _)| now.saturating_sub(*read) < KEPT);
+        if let Some((_, guards)) = fresh {
+            return Ok(guards.clone());
         }
         let guards = self.read_guards().await?;
-        *self.guards.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, guards.clone()));
+        *kept = Some((now, guards.clone()));
         Ok(guards)
     }
 
@@ -120,13 +115,10 @@ impl Session {
     /// The region of a storage account, if it can be read.
     async fn region_of(&self, account: &ArmId) -> Option<String> {
         let now = self.clock.now().boot;
-        let known = {
-            let mut regions = self.regions.lock().unwrap_or_else(PoisonError::into_inner);
-            regions.retain(|_, (read, _)| now.saturating_sub(*read) < KEPT);
-            regions.get(account).map(|(_, region)| region.clone())
-        };
-        if let Some(region) = known {
-            return region;
+        let mut regions = self.regions.lock().await;
+        regions.retain(|_, (read, _)| now.saturating_sub(*read) < KEPT);
+        if let Some((_, region)) = regions.get(account) {
+            return region.clone();
         }
         let segments: Vec<&str> = account.as_str().split('/').skip(1).collect();
         let is_an_account = segments.len() == 8
@@ -144,7 +136,6 @@ impl Session {
             }
         };
         let region = region.filter(|region| !region.is_empty());
-        let mut regions = self.regions.lock().unwrap_or_else(PoisonError::into_inner);
         regions.insert(account.clone(), (now, region.clone()));
         region
     }

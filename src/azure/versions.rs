@@ -19,6 +19,8 @@ pub(super) enum Area {
     Operations,
     /// Jobs.
     Jobs,
+    /// Jobs of another vault, which this one's overrides say nothing about.
+    OtherVaults,
     /// What binds the vault to Resource Guards.
     Guards,
     /// Virtual machines, which the compute team versions.
@@ -29,7 +31,7 @@ pub(super) enum Area {
     Subscriptions,
 }
 
-const AREAS: [Area; 11] = [
+const AREAS: [Area; 12] = [
     Area::Vault,
     Area::Items,
     Area::Points,
@@ -37,6 +39,7 @@ const AREAS: [Area; 11] = [
     Area::NewerTrigger,
     Area::Operations,
     Area::Jobs,
+    Area::OtherVaults,
     Area::Guards,
     Area::Compute,
     Area::Storage,
@@ -55,7 +58,7 @@ impl Area {
             | Self::Operations
             | Self::Jobs
             | Self::Guards => true,
-            Self::Compute | Self::Storage | Self::Subscriptions => false,
+            Self::OtherVaults | Self::Compute | Self::Storage | Self::Subscriptions => false,
         }
     }
 }
@@ -65,7 +68,9 @@ fn rows(area: Area) -> &'static [&'static str] {
     match area {
         // 2016-06-01 says neither redundancy nor cross-region restore.
         Area::Vault => &["2023-02-01", "2016-06-01"],
-        Area::Items | Area::Points | Area::Operations | Area::Jobs => &["2024-04-01", "2019-05-13"],
+        Area::Items | Area::Points | Area::Operations | Area::Jobs | Area::OtherVaults => {
+            &["2024-04-01", "2019-05-13"]
+        }
         // The article's version.
         Area::Trigger => &["2019-05-13", "2024-04-01"],
         // A version that does not know a field would leave it out of account without a word.
@@ -159,7 +164,7 @@ impl Versions {
             | Area::Operations
             | Area::Jobs
             | Area::Guards => self.overrides.primary.as_deref(),
-            Area::Compute | Area::Storage | Area::Subscriptions => None,
+            Area::OtherVaults | Area::Compute | Area::Storage | Area::Subscriptions => None,
         }
     }
 
@@ -200,6 +205,7 @@ mod tests {
             (Area::NewerTrigger, &["2024-04-01"]),
             (Area::Operations, &["2024-04-01", "2019-05-13"]),
             (Area::Jobs, &["2024-04-01", "2019-05-13"]),
+            (Area::OtherVaults, &["2024-04-01", "2019-05-13"]),
             (Area::Guards, &["2024-04-01"]),
             (Area::Compute, &["2024-07-01", "2019-07-01"]),
             (Area::Storage, &["2023-01-01", "2016-01-01"]),
@@ -243,7 +249,9 @@ mod tests {
 
     #[test]
     fn no_row_reads_the_secondary_region() {
-        let of_backup = |area: &Area| area.is_of_the_vault() && *area != Area::Vault;
+        let of_backup = |area: &Area| {
+            *area == Area::OtherVaults || area.is_of_the_vault() && *area != Area::Vault
+        };
         for area in AREAS.into_iter().filter(of_backup) {
             assert!(rows(area).iter().all(|row| !SECONDARY_REGION.contains(row)));
         }

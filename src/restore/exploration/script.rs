@@ -15,8 +15,8 @@ use super::super::facts::{
     JobDetail, Listing, Now, Operation, ProtectedItem, RecoveryPoint, SeenJob, Tier,
     TriggerOutcome, VaultError, VaultFacts,
 };
-use super::super::ids::{ArmId, ClaimId, JobId, OperationId, RecoveryPointName, RequestId, RunKey};
-use super::super::item_lock::{Holder, HolderState, ItemLock};
+use super::super::ids::{ArmId, ClaimId, JobId, OperationId, RecoveryPointName, RequestId};
+use super::super::item_lock::{Holder, HolderState, ItemLock, Taker};
 use super::super::pace::Limits;
 use super::super::pass::{After, Pass};
 use super::super::ports::{
@@ -144,7 +144,7 @@ impl ItemLocks for Port {
         }
     }
 
-    async fn take_lock(&self, _: &ArmId, read: &ItemLock, _: RunKey) -> Result<(), StoreError> {
+    async fn take_lock(&self, read: &ItemLock, _: Taker<'_>) -> Result<(), StoreError> {
         self.done(Call::TakeLock(read.clone())).await
     }
 
@@ -252,6 +252,15 @@ impl Vault for Port {
             managed: Some(true),
             details: Default::default(),
         }])
+    }
+
+    /// There is one vault in these worlds.
+    async fn restore_in_progress_in(
+        &self,
+        _: &ArmId,
+        _: &ArmId,
+    ) -> Result<Option<JobId>, VaultError> {
+        Ok(None)
     }
 
     async fn recovery_point(

@@ -326,6 +326,7 @@ impl World {
                 key: Some(fixed.keys[run]),
                 namespace: "n".to_owned(),
                 name: run.to_string(),
+                vault: Some(ArmId::new("v")),
             }),
         }
     }

@@ -22,7 +22,7 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
         vault: V,
         stored: Stored<S::Version>,
     ) -> Result<After, StoreError> {
-        let turn = Box::pin(self.take_turn(&stored.run)).await?;
+        let turn = Box::pin(self.take_turn(&stored.run, &vault)).await?;
         let begun_after = match turn {
             Turn::NotAsked => stored.read_at.boot,
             Turn::Ours | Turn::Others(_) => self.clock.now().boot,

@@ -182,6 +182,15 @@ impl Vault for Port {
         .await
     }
 
+    /// There is one vault in this world.
+    async fn restore_in_progress_in(
+        &self,
+        _: &ArmId,
+        _: &ArmId,
+    ) -> Result<Option<JobId>, VaultError> {
+        Ok(None)
+    }
+
     async fn recovery_point(
         &self,
         _: &ProtectedItem,

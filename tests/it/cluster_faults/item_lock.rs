@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use testbed::ControlPlane;
 use vmrestore::controller::item_lock::{ItemLeases, LockingObject, name_of};
 use vmrestore::restore::ids::{ArmId, RunKey, Scope};
-use vmrestore::restore::item_lock::{Holder, HolderState};
+use vmrestore::restore::item_lock::{Holder, HolderState, Taker};
 use vmrestore::restore::ports::{ItemLocks as _, StoreError};
 
 const NAMESPACE: &str = "vmrestore-system";
@@ -19,6 +19,10 @@ fn vm(name: &str) -> ArmId {
 
 fn run(n: u128) -> RunKey {
     uuid::Uuid::from_u128(n).to_string().parse().unwrap()
+}
+
+fn taker(vm: &ArmId, key: RunKey) -> Taker<'_> {
+    Taker { vm, key, vault: vm }
 }
 
 /// A client with the rights of a ServiceAccount of the controller's namespace, which is its default one.
@@ -68,8 +72,8 @@ async fn item_lock_has_one_holder_and_goes_by_comparing_alone() {
     let free = one.read_lock(&vm).await.unwrap();
     assert!(free.version.is_none() && free.holder.is_none(), "{free:?}");
     let (first, second) = futures::join!(
-        one.take_lock(&vm, &free, run(1)),
-        other.take_lock(&vm, &free, run(2))
+        one.take_lock(&free, taker(&vm, run(1))),
+        other.take_lock(&free, taker(&vm, run(2)))
     );
     assert_eq!(
         [first.is_ok(), second.is_ok()]
@@ -91,12 +95,17 @@ async fn item_lock_has_one_holder_and_goes_by_comparing_alone() {
         (holder.namespace.as_str(), holder.name.as_str()),
         (namespace.as_str(), winner)
     );
+    assert_eq!(
+        holder.vault.as_ref(),
+        Some(&vm),
+        "the lock remembers the vault"
+    );
 
     // What was read before somebody wrote it down again is no ground for a takeover or a release.
     let key = holder.key.unwrap();
     let holders = if winner == "one" { &one } else { &other };
-    holders.take_lock(&vm, &held, key).await.unwrap();
-    let takeover = other.take_lock(&vm, &held, run(3)).await;
+    holders.take_lock(&held, taker(&vm, key)).await.unwrap();
+    let takeover = other.take_lock(&held, taker(&vm, run(3))).await;
     assert!(
         matches!(takeover, Err(StoreError::Conflict)),
         "{takeover:?}"
@@ -108,8 +117,8 @@ async fn item_lock_has_one_holder_and_goes_by_comparing_alone() {
     // With the version that stands, both go through, once.
     let now = one.read_lock(&vm).await.unwrap();
     let takeovers = futures::join!(
-        one.take_lock(&vm, &now, run(4)),
-        other.take_lock(&vm, &now, run(5))
+        one.take_lock(&now, taker(&vm, run(4))),
+        other.take_lock(&now, taker(&vm, run(5)))
     );
     assert!(takeovers.0.is_ok() != takeovers.1.is_ok(), "{takeovers:?}");
     let taken = one.read_lock(&vm).await.unwrap();
@@ -117,7 +126,7 @@ async fn item_lock_has_one_holder_and_goes_by_comparing_alone() {
     let free = one.read_lock(&vm).await.unwrap();
     assert!(free.holder.is_none(), "{free:?}");
     // Released in between: not taken by what was read before.
-    let late = other.take_lock(&vm, &taken, run(6)).await;
+    let late = other.take_lock(&taken, taker(&vm, run(6))).await;
     assert!(matches!(late, Err(StoreError::Conflict)), "{late:?}");
 
     // Without rights nothing is known, of the lock or of its holder.
@@ -125,12 +134,13 @@ async fn item_lock_has_one_holder_and_goes_by_comparing_alone() {
     let blind = leases(&stranger, &scope, object("one"));
     let read = blind.read_lock(&vm).await;
     assert!(matches!(read, Err(StoreError::Refused(_))), "{read:?}");
-    let take = blind.take_lock(&vm, &free, run(7)).await;
+    let take = blind.take_lock(&free, taker(&vm, run(7))).await;
     assert!(matches!(take, Err(StoreError::Refused(_))), "{take:?}");
     let holder = |name: &str, key| Holder {
         key: Some(key),
         namespace: namespace.clone(),
         name: name.to_owned(),
+        vault: None,
     };
     let nobody = holder("nobody", run(8));
     assert_eq!(blind.holder_state(&nobody).await, HolderState::Unknown);

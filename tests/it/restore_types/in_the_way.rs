@@ -2,10 +2,14 @@
 
 use super::{as_new, in_place, put_vm};
 use crate::support::azure::a_vm;
-use crate::support::objects::a_reader_binding;
-use crate::support::reading::{claim, follows_the_table, message, phase, text};
+use crate::support::objects::{SUBSCRIPTION, a_reader_binding, a_restore};
+use crate::support::reading::{claim, follows_the_table, is_finished, message, phase, text};
 use crate::support::world::World;
-use serde_json::json;
+use serde_json::{Value, json};
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use vmrestore::controller::item_lock::name_of;
+use vmrestore::restore::ids::ArmId;
 
 const RESOLVE: &str = "vmrestore.azurebackup.dev/resolve";
 
@@ -113,4 +117,71 @@ async fn the_next_attempt_at_a_new_machine_stops_if_it_exists() {
     );
     assert!(world.azure.jobs("m-source").await.is_empty());
     assert_eq!(text(&blocked, "/attempts/0/state"), "Blocked");
+}
+
+/// The Lease of a VM whose holder is gone, and which remembers the vault of that run.
+fn a_lock_left_behind(vm: &str, vault: &str) -> Value {
+    let key = uuid::Uuid::new_v4().to_string();
+    let mark = |name: &str| format!("vmrestore.azurebackup.dev/{name}");
+    json!({
+        "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+        "metadata": {"name": name_of(&ArmId::new(vm)), "namespace": "vmrestore-system", "annotations": {
+            mark("holder-namespace"): "gone", mark("holder-name"): "gone", mark("holder-vault"): vault,
+        }},
+        "spec": {"holderIdentity": key},
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_left_behind_is_taken_over_when_the_other_vault_shows_no_restore() {
+    let world = World::start("left").await;
+    let of_other = a_vm("l-vm", json!({"duration": "25m"}));
+    let other = json!({"subscriptionId": "00000000-0000-0000-0000-000000000000", "resourceGroup": "testVaultRG",
+        "name": "other", "region": "westus", "virtualMachines": [of_other]});
+    world.azure.put("scenario/vaults/other", other).await;
+    put_vm(&world, "l-vm", json!({})).await;
+    let secret = world.stage.emulator.ready().client_secret.clone();
+    world
+        .add_vault(&world.vault("other").with("name", "other"), &secret)
+        .await;
+    // What the holder has left running in the other vault; any restore of the VM there counts.
+    let running = a_restore("l-running", "testRG/l-vm").of_vault("other");
+    world.apply(running.json()).await;
+    world.with_reason("l-running", "JobRunning").await;
+    let job = world.azure.jobs("l-vm").await.remove(0);
+    let vm = format!(
+        "{SUBSCRIPTION}/resourceGroups/testRG/providers/Microsoft.Compute/virtualMachines/l-vm"
+    );
+    let vault = format!(
+        "{SUBSCRIPTION}/resourceGroups/testVaultRG/providers/Microsoft.RecoveryServices/vaults/other"
+    );
+    let lock = a_lock_left_behind(&vm, &vault).to_string();
+    world.stage.plane.apply_text(&lock).await.unwrap();
+
+    world.apply(in_place("l-run", "l-vm").json()).await;
+
+    let said = RefCell::new(BTreeSet::new());
+    let ended = world
+        .until("l-run", "to end", |object| {
+            said.borrow_mut().insert(message(object).to_owned());
+            is_finished(object)
+        })
+        .await;
+    let said = said.into_inner();
+    let heard = |words: &str| said.iter().any(|message| message.contains(words));
+    assert!(
+        heard("held the lock of this vm and cannot restore any more; this run follows at about"),
+        "{said:#?}"
+    );
+    assert!(
+        heard(&format!("job {job} of vault {vault} restores the vm")),
+        "{said:#?}"
+    );
+    assert_eq!(phase(&ended), "Succeeded", "{ended:#}");
+    assert_eq!(world.azure.posts("l-vm").await.len(), 2);
+    let first = world.ended("l-running").await;
+    assert!(
+        text(&ended, "/triggerTime") > text(&first, "/job/endTime"),
+        "{ended:#}"
+    );
 }
