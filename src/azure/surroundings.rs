@@ -4,10 +4,11 @@
 use jiff::SignedDuration;
 use serde_json::Value;
 
+use super::codes::{WRONG_TENANT, is_one_of};
 use super::decode::{field, text_of};
 use super::gate::Kind;
 use super::session::{Ask, Session};
-use super::verdict::{Absence, WRONG_TENANT};
+use super::verdict::Absence;
 use super::versions::Area;
 use crate::restore::facts::{RefusalKind, Surroundings, VaultError};
 use crate::restore::ids::ArmId;
@@ -106,7 +107,7 @@ impl Session {
         let ask = of_arm("get_subscription", Area::Subscriptions, &below);
         match self.read(&ask).await {
             Ok(_) => Ok(false),
-            Err(error) if error.error.code.eq_ignore_ascii_case(WRONG_TENANT) => Ok(true),
+            Err(error) if is_one_of(&error.error.code, &WRONG_TENANT) => Ok(true),
             Err(error) if may_not_read(&error) => Ok(false),
             Err(error) => Err(error),
         }

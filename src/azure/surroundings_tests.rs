@@ -107,7 +107,7 @@ async fn requests_of_a_guard_are_taken_from_the_proxies_and_kept_for_minutes() {
 }
 
 #[tokio::test]
-async fn a_guard_of_another_tenant_is_known_by_azures_own_word_and_costs_no_token() {
+async fn a_guard_of_another_tenant_is_known_by_azures_own_word_at_once() {
     let proxies = json!({"value": [a_proxy(GUARD)]});
     let azure = guarded(
         None,
@@ -122,7 +122,7 @@ async fn a_guard_of_another_tenant_is_known_by_azures_own_word_and_costs_no_toke
     assert_eq!(
         azure.tokens.load(Ordering::SeqCst),
         1,
-        "another token would be as wrong"
+        "no other token is tried: it would be as wrong"
     );
 }
 

@@ -75,7 +75,8 @@ fn an_encrypted_vm_comes_back_as_all_its_disks_in_its_place_only() {
     let silent = a_point(|_| {});
 
     assert_eq!(kind(&an_intent(|_| {}), &encrypted), None);
-    let refused: [(&str, fn(&mut Intent)); 6] = [
+    type Change = fn(&mut Intent);
+    let refused: [(&str, Change); 6] = [
         ("RestoreDisks", |intent| intent.target = original_location()),
         ("RestoreDisks", |intent| {
             intent.target = alternate_location()
@@ -107,7 +108,8 @@ fn a_point_that_lies_in_a_snapshot_only_waits_where_the_vault_is_read() {
     let expired_copy = a_point(|point| {
         point.tiers = vec![tier("InstantRP", "Valid"), tier("HardenedRP", "Deleted")];
     });
-    let waits: [fn(&mut Intent); 3] = [
+    type Change = fn(&mut Intent);
+    let waits: [Change; 3] = [
         |intent| intent.target = original_location(),
         |intent| intent.options.zone = Some("NoZone"),
         |intent| intent.target = disks("/subscriptions/other/resourceGroups/g"),

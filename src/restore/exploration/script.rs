@@ -64,7 +64,7 @@ pub enum Answer {
     Operation(Option<Operation>),
     Job(Option<Box<JobDetail>>),
     Matching(Matching),
-    Lock(ItemLock),
+    Lock(Box<ItemLock>),
     Holder(HolderState),
 }
 
@@ -139,7 +139,7 @@ impl Clock for Port {
 impl ItemLocks for Port {
     async fn read_lock(&self, _: &ArmId) -> Result<ItemLock, StoreError> {
         match self.ask(Call::ReadLock).await {
-            Answer::Lock(lock) => Ok(lock),
+            Answer::Lock(lock) => Ok(*lock),
             other => unreachable!("a lock answered {other:?}"),
         }
     }

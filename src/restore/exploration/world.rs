@@ -262,7 +262,7 @@ impl World {
                 self.matching = *matching;
                 Answer::Done
             }
-            Call::ReadLock => Answer::Lock(self.item_lock(fixed)),
+            Call::ReadLock => Answer::Lock(Box::new(self.item_lock(fixed))),
             Call::TakeLock(read) => {
                 if self.item_lock(fixed).version != read.version {
                     return Answer::NotStored(StoreError::Conflict);
