@@ -121,6 +121,8 @@ reasons! {
     AzureUnavailable: Working,
     /// Another operation holds the protected item; the controller tries again.
     ItemBusy: Working,
+    /// The recovery point's data has not arrived in the vault yet; the controller tries again.
+    TransferNotFinished: Working,
     /// The object is being deleted, but has to wait until its restore is decided.
     DeletionWaits: Working,
     // ---- a person must act
@@ -152,6 +154,16 @@ reasons! {
     RecoveryPointNotFound: Blocked,
     /// The named recovery point exists, but cannot be restored.
     RecoveryPointUnusable: Blocked,
+    /// This restore is not possible for a virtual machine that is encrypted with Azure Disk Encryption.
+    EncryptedVirtualMachine: Blocked,
+    /// A disk of the machine has private access, and the restore does not say what the restored disks get.
+    DiskNetworkAccessRequired: Blocked,
+    /// The recovery point has no disk with a LUN that the restore names.
+    DiskNotInRecoveryPoint: Blocked,
+    /// A Resource Guard of another tenant protects restores from the vault.
+    ResourceGuardInAnotherTenant: Blocked,
+    /// The target names something with which the restore cannot work.
+    TargetUnsuitable: Blocked,
     /// It cannot be known whether Azure started the restore, and guessing is not safe.
     TriggerOutcomeUnknown: Blocked,
     /// The stored status cannot be understood.

@@ -13,6 +13,9 @@ pub(super) const REFUSED_VERSION: [&str; 2] =
 /// Codes that mean that a role is missing.
 pub(super) const MISSING_ROLE: [&str; 2] = ["AuthorizationFailed", "LinkedAuthorizationFailed"];
 
+/// Codes of a 401 for a resource of another tenant than the token's: another token of this tenant would be as wrong.
+pub(super) const WRONG_TENANT: [&str; 1] = ["InvalidAuthenticationTokenTenant"];
+
 /// Codes of faults inside Azure, which prove nothing even under a 4xx.
 pub(super) const INTERNAL: [&str; 6] = [
     "CloudInternalError",

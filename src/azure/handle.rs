@@ -1,6 +1,6 @@
 //! The `Vault` port: one handle per vault and credential, cheap to clone.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use jiff::SignedDuration;
 
@@ -11,14 +11,11 @@ use super::session::{Ask, Session};
 use super::verdict::{self, Absence};
 use super::versions::Area;
 use crate::restore::facts::{
-    JobDetail, Listing, Operation, ProtectedItem, RecoveryPoint, RefusalKind, TriggerOutcome,
-    VaultError, VaultFacts,
+    JobDetail, Listing, Operation, ProtectedItem, RecoveryPoint, RefusalKind, Surroundings,
+    TriggerOutcome, VaultError, VaultFacts,
 };
 use crate::restore::ids::{ArmId, JobId, OperationId, RecoveryPointName};
 use crate::restore::ports::{Budget, JobsNeed, Trigger, Vault};
-
-/// The vault's own facts change about never.
-const FACTS_KEPT: SignedDuration = SignedDuration::from_mins(5);
 
 /// One vault as one identity; cheap to clone.
 #[derive(Clone)]
@@ -52,17 +49,7 @@ impl Vault for VaultHandle {
     }
 
     async fn facts(&self) -> Result<VaultFacts, VaultError> {
-        let now = self.session.clock.now().boot;
-        let kept = self
-            .session
-            .facts
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        match kept.filter(|(read, _)| now.saturating_sub(*read) < FACTS_KEPT) {
-            Some((_, facts)) => Ok(facts),
-            None => self.session.read_facts().await,
-        }
+        self.session.facts_of_vault().await
     }
 
     async fn protected_item(&self, vm: &ArmId) -> Result<Option<ProtectedItem>, VaultError> {
@@ -119,6 +106,18 @@ impl Vault for VaultHandle {
 
     async fn virtual_machine_exists(&self, vm: &ArmId) -> Result<bool, VaultError> {
         self.session.virtual_machine_exists(vm).await
+    }
+
+    async fn restore_in_progress_in(
+        &self,
+        vault: &ArmId,
+        vm: &ArmId,
+    ) -> Result<Option<JobId>, VaultError> {
+        self.session.restore_in_progress_in_vault(vault, vm).await
+    }
+
+    async fn surroundings(&self, storage_account: &ArmId) -> Result<Surroundings, VaultError> {
+        self.session.surroundings_of(storage_account).await
     }
 
     fn interval(&self) -> SignedDuration {

@@ -21,10 +21,12 @@ mod gate;
 mod handle;
 mod jobs;
 mod operations;
+mod other_vaults;
 mod protected_items;
 mod recovery_points;
 mod scrub;
 mod session;
+mod surroundings;
 mod token;
 mod trigger;
 mod verdict;
@@ -33,6 +35,8 @@ mod virtual_machines;
 
 #[cfg(test)]
 mod fakes;
+#[cfg(test)]
+mod golden_tests;
 #[cfg(test)]
 mod http_tests;
 #[cfg(test)]
@@ -238,6 +242,8 @@ impl Azure {
                 board: Board::new(self.clock.clone()),
                 items: Default::default(),
                 facts: Mutex::default(),
+                guards: Default::default(),
+                regions: Default::default(),
                 trigger_refused: AtomicBool::new(false),
                 azure_clock: Mutex::default(),
             })

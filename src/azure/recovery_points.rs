@@ -9,7 +9,9 @@ use super::scrub::Scrubber;
 use super::session::{Ask, Session};
 use super::verdict::{self, Absence};
 use super::versions::Area;
-use crate::restore::facts::{ProtectedItem, RecoveryPoint, Tier, VaultError};
+use crate::restore::facts::{
+    ExtendedLocation, PointDetails, ProtectedItem, RecoveryPoint, Tier, VaultError,
+};
 use crate::restore::ids::RecoveryPointName;
 use crate::restore::ports::Budget;
 
@@ -107,7 +109,34 @@ pub(super) fn recovery_point(entry: &Value, scrubber: &Scrubber) -> Option<Recov
             .unwrap_or(false),
         expires: time_of(more, "expiryTime"),
         managed: field(properties, "isManagedVirtualMachine").and_then(truth),
+        details: PointDetails {
+            encrypted: field(properties, "isSourceVMEncrypted").and_then(truth),
+            private_access: field(properties, "isPrivateAccessEnabledOnAnyDisk").and_then(truth),
+            edge_zone: field(properties, "extendedLocation")
+                .and_then(|place| edge_zone(place, scrubber)),
+            luns: field(properties, "recoveryPointDiskConfiguration").and_then(luns),
+        },
     })
+}
+
+fn edge_zone(place: &Value, scrubber: &Scrubber) -> Option<ExtendedLocation> {
+    let name = scrubber.clean(&text_of(place, "name"));
+    let kind = scrubber.clean(&text_of(place, "type"));
+    (!name.is_empty()).then(|| ExtendedLocation {
+        name,
+        kind: if kind.is_empty() {
+            "EdgeZone".to_owned()
+        } else {
+            kind
+        },
+    })
+}
+
+/// LUNs of the disks in a point; a list of points has none.
+fn luns(configuration: &Value) -> Option<Vec<i64>> {
+    let disks = field(configuration, "includedDiskList")?.as_array()?;
+    let lun = |disk: &Value| text_of(disk, "lun").parse().ok();
+    disks.iter().map(lun).collect()
 }
 
 fn tier(entry: &Value, scrubber: &Scrubber) -> Tier {
@@ -163,5 +192,27 @@ mod tests {
             "2025-05-29T08:34:15.973889Z"
         );
         assert!(!format!("{point:?}").contains("very secret"));
+        assert_eq!(point.details, PointDetails::default());
+    }
+
+    #[test]
+    fn details_are_read_where_azure_says_them() {
+        let mut body = json!({"name": "1", "properties": {
+            "isSourceVMEncrypted": true, "isPrivateAccessEnabledOnAnyDisk": false,
+            "extendedLocation": {"name": "losangeles", "type": "EdgeZone"},
+            "recoveryPointDiskConfiguration": {"includedDiskList": [{"lun": -1, "name": "os"}, {"lun": 4, "name": "d"}]}
+        }});
+        let read = |body: &Value| recovery_point(body, &Scrubber::default()).unwrap().details;
+
+        let details = read(&body);
+
+        assert_eq!(details.encrypted, Some(true));
+        assert_eq!(details.private_access, Some(false));
+        assert_eq!(details.edge_zone.unwrap().name, "losangeles");
+        assert_eq!(details.luns, Some(vec![-1, 4]));
+        for list in [Value::Null, json!([{"name": "without a lun"}])] {
+            body["properties"]["recoveryPointDiskConfiguration"]["includedDiskList"] = list;
+            assert_eq!(read(&body).luns, None, "nothing that could be wrong");
+        }
     }
 }

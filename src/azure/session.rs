@@ -1,7 +1,7 @@
 //! One vault as one identity: what every call to it shares (token, api-versions, budget, job board, item list), and how a
 //! read is carried out: gate, token, send, verdict, and what is learnt from it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -15,10 +15,12 @@ use super::clock::{SharedClock, with_jitter};
 use super::decode::{field, text};
 use super::gate::{Gate, Kind};
 use super::protected_items::ItemList;
+use super::surroundings::Guards;
 use super::token::TokenSource;
 use super::verdict::{self, Absence, Known, Lesson, ReadVerdict, Reply, Seen};
 use super::versions::{Area, Versions};
 use crate::restore::facts::{VaultError, VaultFacts};
+use crate::restore::ids::ArmId;
 use crate::restore::ports::Budget;
 
 /// A read is repeated for a new token and for each row of the version table, and then no more.
@@ -43,6 +45,12 @@ pub(super) struct Session {
     pub facts: Mutex<Option<(SignedDuration, VaultFacts)>>,
     /// Azure's time as the last answer told it, and when that was on the boot-time clock: ours may be set meanwhile.
     pub azure_clock: Mutex<Option<(Timestamp, SignedDuration)>>,
+    /// What Resource Guards demand, with the moment they were read.
+    /// Held while they are read, so that many runs ask once.
+    pub guards: tokio::sync::Mutex<Option<(SignedDuration, Guards)>>,
+    /// Regions of storage accounts, where they can be read, with the moment of the read.
+    /// Held while one is read.
+    pub regions: tokio::sync::Mutex<HashMap<ArmId, (SignedDuration, Option<String>)>>,
     /// Whether the last trigger was answered 401.
     pub trigger_refused: AtomicBool,
 }
@@ -57,7 +65,7 @@ pub(super) struct Ask<'a> {
     pub area: Area,
     /// Which part of the budget.
     pub budget: Budget,
-    /// Path below the vault; of [`Area::Compute`], the whole path.
+    /// Path below the vault; of an area outside of it, the whole path.
     pub below: &'a [&'a str],
     /// `$filter`, if any.
     pub filter: Option<&'a str>,
@@ -193,6 +201,22 @@ impl Session {
         Ok(AzureTime::between(azure, now.wall))
     }
 
+    /// The vault's own facts, which change about never.
+    pub async fn facts_of_vault(&self) -> Result<VaultFacts, VaultError> {
+        const KEPT: SignedDuration = SignedDuration::from_mins(5);
+
+        let now = self.clock.now().boot;
+        let kept = self
+            .facts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        match kept.filter(|(read, _)| now.saturating_sub(*read) < KEPT) {
+            Some((_, facts)) => Ok(facts),
+            None => self.read_facts().await,
+        }
+    }
+
     /// Reads the vault itself.
     pub async fn read_facts(&self) -> Result<VaultFacts, VaultError> {
         let ask = Ask {
@@ -206,9 +230,13 @@ impl Session {
         };
         let body = self.read(&ask).await?.unwrap_or_default();
         let properties = field(&body, "properties").cloned().unwrap_or_default();
-        let redundancy = field(&properties, "redundancySettings")
-            .cloned()
-            .unwrap_or_default();
+        let part = |value: &Value, name| field(value, name).cloned().unwrap_or_default();
+        let redundancy = part(&properties, "redundancySettings");
+        let security = part(&properties, "securitySettings");
+        let across = part(
+            &part(&properties, "restoreSettings"),
+            "crossSubscriptionRestoreSettings",
+        );
         let clean = |value: Option<&Value>| {
             value
                 .and_then(text)
@@ -221,6 +249,8 @@ impl Session {
             location,
             storage_redundancy: clean(field(&redundancy, "standardTierStorageRedundancy")),
             cross_region_restore: clean(field(&redundancy, "crossRegionRestore")),
+            cross_subscription_restore: clean(field(&across, "crossSubscriptionRestoreState")),
+            multi_user_authorization: clean(field(&security, "multiUserAuthorization")),
         };
         let now = self.clock.now().boot;
         *self.facts.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, facts.clone()));
@@ -241,14 +271,12 @@ impl Session {
     }
 
     fn url(&self, ask: &Ask<'_>, version: &str) -> Url {
-        match ask.area {
-            Area::Compute => arm::url(&self.arm_host, ask.below, &[("api-version", version)]),
-            Area::Vault
-            | Area::Items
-            | Area::Points
-            | Area::Trigger
-            | Area::Operations
-            | Area::Jobs => self.url_below(ask.below, version, ask.filter),
+        if ask.area.is_of_the_vault() {
+            self.url_below(ask.below, version, ask.filter)
+        } else {
+            let mut query = vec![("api-version", version)];
+            query.extend(ask.filter.map(|filter| ("$filter", filter)));
+            arm::url(&self.arm_host, ask.below, &query)
         }
     }
 

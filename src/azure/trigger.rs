@@ -13,6 +13,7 @@ use super::verdict::{self, Known, Seen};
 use super::versions::Area;
 use crate::restore::facts::{Refusal, Then, TriggerOutcome};
 use crate::restore::ports::{Budget, Trigger};
+use crate::restore::request::RestoreRequest;
 
 impl Session {
     /// Sends one restore POST, or none.
@@ -24,7 +25,8 @@ impl Session {
         if let Err(error) = self.gate.admit(Kind::Trigger, Budget::Needed) {
             return verdict::not_tried(error);
         }
-        let version = self.versions.current(Area::Trigger);
+        let area = area_of(trigger.request);
+        let version = self.versions.current(area);
         let point = trigger.request.recovery_point.as_str();
         let below = [
             &item_path(trigger.item)[..],
@@ -49,7 +51,7 @@ impl Session {
         let known = Known {
             // Reads that work in between say nothing about a POST that is refused every time.
             token_renewed: bearer.renewed || self.trigger_refused.load(Ordering::Relaxed),
-            version_left: self.versions.has_next(Area::Trigger, &version),
+            version_left: self.versions.has_next(area, &version),
         };
         if let Seen::Reply(reply) = &seen {
             self.trigger_refused
@@ -60,11 +62,20 @@ impl Session {
         self.learn(
             lesson,
             Kind::Trigger,
-            (Area::Trigger, &version),
+            (area, &version),
             (&bearer.token, claims),
         )
         .await;
         spread(outcome)
+    }
+}
+
+/// Which row of the version table a request goes by.
+pub(super) fn area_of(request: &RestoreRequest) -> Area {
+    if request.needs_newer_version().is_empty() {
+        Area::Trigger
+    } else {
+        Area::NewerTrigger
     }
 }
 

@@ -22,7 +22,8 @@
 use jiff::SignedDuration;
 
 use super::codes::{
-    ABOVE_THE_VAULT, BUSY, INTERNAL, MISSING_RESOURCE, MISSING_ROLE, REFUSED_VERSION, is_one_of,
+    ABOVE_THE_VAULT, BUSY, INTERNAL, MISSING_RESOURCE, MISSING_ROLE, REFUSED_VERSION, WRONG_TENANT,
+    is_one_of,
 };
 use crate::restore::facts::{ErrorText, Refusal, RefusalKind, Then, TriggerOutcome, VaultError};
 use crate::restore::ids::OperationId;
@@ -258,7 +259,7 @@ pub(super) fn read(seen: &Seen, absence: Absence, known: Known) -> (ReadVerdict,
     let at_least = |wait: SignedDuration| reply.retry_after.map_or(wait, |asked| asked.max(wait));
     match reply.status {
         200..=299 => (ReadVerdict::Body, Lesson::Nothing),
-        401 if known.token_renewed => (
+        401 if known.token_renewed || is_one_of(code, &WRONG_TENANT) => (
             failed(RefusalKind::Authentication, error(), MENDABLE),
             Lesson::DropToken,
         ),

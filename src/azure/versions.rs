@@ -11,36 +11,77 @@ pub(super) enum Area {
     Items,
     /// Recovery points: older versions show neither expiry nor soft deletion.
     Points,
-    /// The restore POST.
+    /// The restore POST with a body that every version knows.
     Trigger,
+    /// The restore POST with a field that the article's version lacks.
+    NewerTrigger,
     /// Operations.
     Operations,
     /// Jobs.
     Jobs,
+    /// Jobs of another vault, which this one's overrides say nothing about.
+    OtherVaults,
+    /// What binds the vault to Resource Guards.
+    Guards,
     /// Virtual machines, which the compute team versions.
     Compute,
+    /// Storage accounts, which the storage team versions.
+    Storage,
+    /// Subscriptions, which Resource Manager itself versions.
+    Subscriptions,
 }
 
-const AREAS: [Area; 7] = [
+const AREAS: [Area; 12] = [
     Area::Vault,
     Area::Items,
     Area::Points,
     Area::Trigger,
+    Area::NewerTrigger,
     Area::Operations,
     Area::Jobs,
+    Area::OtherVaults,
+    Area::Guards,
     Area::Compute,
+    Area::Storage,
+    Area::Subscriptions,
 ];
+
+impl Area {
+    /// Whether its paths begin with the vault's.
+    pub fn is_of_the_vault(self) -> bool {
+        match self {
+            Self::Vault
+            | Self::Items
+            | Self::Points
+            | Self::Trigger
+            | Self::NewerTrigger
+            | Self::Operations
+            | Self::Jobs
+            | Self::Guards => true,
+            Self::OtherVaults | Self::Compute | Self::Storage | Self::Subscriptions => false,
+        }
+    }
+}
 
 /// The rows of the table, best first. A version that Azure refuses gives way to the next row.
 fn rows(area: Area) -> &'static [&'static str] {
     match area {
         // 2016-06-01 says neither redundancy nor cross-region restore.
         Area::Vault => &["2023-02-01", "2016-06-01"],
-        Area::Items | Area::Points | Area::Operations | Area::Jobs => &["2024-04-01", "2019-05-13"],
-        // The article's version. The newer one is needed only by body fields that no request of this version has.
+        Area::Items | Area::Points | Area::Operations | Area::Jobs | Area::OtherVaults => {
+            &["2024-04-01", "2019-05-13"]
+        }
+        // The article's version.
         Area::Trigger => &["2019-05-13", "2024-04-01"],
+        // A version that does not know a field would leave it out of account without a word.
+        Area::NewerTrigger => &["2024-04-01"],
+        Area::Guards => &["2024-04-01"],
         // Only whether the VM is there is asked, which every version answers.
         Area::Compute => &["2024-07-01", "2019-07-01"],
+        // Only the region is asked, which every version answers.
+        Area::Storage => &["2023-01-01", "2016-01-01"],
+        // Only whether it belongs to the token's tenant is asked.
+        Area::Subscriptions => &["2022-12-01"],
     }
 }
 
@@ -112,13 +153,18 @@ impl Versions {
         }
     }
 
-    fn pinned(&self, area: Area) -> Option<&str> {
+    /// The version that the vault object sets.
+    pub fn pinned(&self, area: Area) -> Option<&str> {
         match area {
             Area::Vault => self.overrides.vault.as_deref(),
-            Area::Items | Area::Points | Area::Trigger | Area::Operations | Area::Jobs => {
-                self.overrides.primary.as_deref()
-            }
-            Area::Compute => None,
+            Area::Items
+            | Area::Points
+            | Area::Trigger
+            | Area::NewerTrigger
+            | Area::Operations
+            | Area::Jobs
+            | Area::Guards => self.overrides.primary.as_deref(),
+            Area::OtherVaults | Area::Compute | Area::Storage | Area::Subscriptions => None,
         }
     }
 
@@ -150,6 +196,45 @@ mod tests {
     }
 
     #[test]
+    fn the_table_of_the_design_row_by_row() {
+        for (area, expected) in [
+            (Area::Vault, &["2023-02-01", "2016-06-01"][..]),
+            (Area::Items, &["2024-04-01", "2019-05-13"]),
+            (Area::Points, &["2024-04-01", "2019-05-13"]),
+            (Area::Trigger, &["2019-05-13", "2024-04-01"]),
+            (Area::NewerTrigger, &["2024-04-01"]),
+            (Area::Operations, &["2024-04-01", "2019-05-13"]),
+            (Area::Jobs, &["2024-04-01", "2019-05-13"]),
+            (Area::OtherVaults, &["2024-04-01", "2019-05-13"]),
+            (Area::Guards, &["2024-04-01"]),
+            (Area::Compute, &["2024-07-01", "2019-07-01"]),
+            (Area::Storage, &["2023-01-01", "2016-01-01"]),
+            (Area::Subscriptions, &["2022-12-01"]),
+        ] {
+            let versions = Versions::new(ApiVersionOverrides::default());
+            let mut seen = vec![versions.current(area)];
+            while versions.has_next(area, seen.last().unwrap()) {
+                versions.refuse(area, seen.last().unwrap());
+                seen.push(versions.current(area));
+            }
+            assert_eq!(seen, expected, "{area:?}");
+        }
+    }
+
+    #[test]
+    fn the_articles_versions_all_through_are_a_pin_of_the_vault() {
+        let versions = Versions::new(ApiVersionOverrides {
+            vault: None,
+            primary: Some("2019-05-13".to_owned()),
+        });
+        let of_backup = |area: &Area| area.is_of_the_vault() && *area != Area::Vault;
+        for area in AREAS.into_iter().filter(of_backup) {
+            assert_eq!(versions.current(area), "2019-05-13", "{area:?}");
+            assert!(!versions.has_next(area, "2019-05-13"), "{area:?}");
+        }
+    }
+
+    #[test]
     fn an_override_is_the_only_row() {
         let versions = Versions::new(ApiVersionOverrides {
             vault: None,
@@ -164,7 +249,9 @@ mod tests {
 
     #[test]
     fn no_row_reads_the_secondary_region() {
-        let of_backup = |area: &Area| !matches!(area, Area::Vault | Area::Compute);
+        let of_backup = |area: &Area| {
+            *area == Area::OtherVaults || area.is_of_the_vault() && *area != Area::Vault
+        };
         for area in AREAS.into_iter().filter(of_backup) {
             assert!(rows(area).iter().all(|row| !SECONDARY_REGION.contains(row)));
         }

@@ -14,8 +14,8 @@ use kube::{Client, ResourceExt};
 use uuid::Uuid;
 
 use crate::api::v1alpha1 as api;
-use crate::restore::ids::{ArmId, RunKey, Scope};
-use crate::restore::item_lock::{self, Holder, HolderState, ItemLock};
+use crate::restore::ids::{ArmId, Scope};
+use crate::restore::item_lock::{self, Holder, HolderState, ItemLock, Taker};
 use crate::restore::ports::{ItemLocks, StoreError};
 
 use super::store::bounded;
@@ -29,6 +29,9 @@ const NAME: &str = "vmrestore.azurebackup.dev/holder-name";
 
 /// UID of the holder's object, for people: an object that is applied again has another one and is the same run.
 const UID: &str = "vmrestore.azurebackup.dev/holder-uid";
+
+/// ARM id of the vault whose jobs show what the holder has started: whoever takes the lock over asks it.
+const VAULT: &str = "vmrestore.azurebackup.dev/holder-vault";
 
 /// A fresh id for every write: the API server keeps the version when a write changes nothing, and a lock that its holder
 /// has written down again must not be released by what was read before.
@@ -71,12 +74,14 @@ impl ItemLeases<'_> {
         Api::default_namespaced(self.client.clone())
     }
 
-    fn lease(&self, vm: &ArmId, read: &ItemLock, run: RunKey) -> Lease {
+    fn lease(&self, read: &ItemLock, taker: Taker<'_>) -> Lease {
+        let vm = taker.vm;
         let write = Uuid::new_v4().to_string();
         let annotations = [
             (NAMESPACE, self.object.namespace),
             (NAME, self.object.name),
             (UID, self.object.uid),
+            (VAULT, taker.vault.as_str()),
             (WRITE, &write),
             (VIRTUAL_MACHINE, vm.as_str()),
         ];
@@ -90,7 +95,7 @@ impl ItemLeases<'_> {
                 ..ObjectMeta::default()
             },
             spec: Some(LeaseSpec {
-                holder_identity: Some(run.to_string()),
+                holder_identity: Some(taker.key.to_string()),
                 renew_time: Some(MicroTime(self.now)),
                 ..LeaseSpec::default()
             }),
@@ -110,14 +115,14 @@ impl ItemLocks for ItemLeases<'_> {
         }
     }
 
-    async fn take_lock(&self, vm: &ArmId, read: &ItemLock, run: RunKey) -> Result<(), StoreError> {
-        let (leases, lease) = (self.leases(), self.lease(vm, read, run));
+    async fn take_lock(&self, read: &ItemLock, taker: Taker<'_>) -> Result<(), StoreError> {
+        let (leases, lease) = (self.leases(), self.lease(read, taker));
         let written = match read.version {
             None => bounded(leases.create(&PostParams::default(), &lease)).await,
             // Not a replacement: the API server makes a Lease that is replaced and gone, whatever version it should have.
             Some(_) => {
                 let patch = Patch::Merge(&lease);
-                bounded(leases.patch(&name_of(vm), &PatchParams::default(), &patch)).await
+                bounded(leases.patch(&name_of(taker.vm), &PatchParams::default(), &patch)).await
             }
         };
         match written {
@@ -167,12 +172,14 @@ fn lock_of(lease: &Lease) -> ItemLock {
     let annotation = |key: &str| lease.annotations().get(key).cloned().unwrap_or_default();
     let holder = identity.map(|identity| {
         let (namespace, name) = (annotation(NAMESPACE), annotation(NAME));
+        let vault = annotation(VAULT);
         // Without its object's name nobody can ask whether it is gone.
         let named = !namespace.is_empty() && !name.is_empty();
         Holder {
             key: identity.parse().ok().filter(|_| named),
             namespace,
             name,
+            vault: (!vault.is_empty()).then(|| ArmId::new(vault)),
         }
     });
     ItemLock {

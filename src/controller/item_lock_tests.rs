@@ -40,6 +40,7 @@ fn holder_of(run: &Run) -> Holder {
         key: Some(run.key),
         namespace: "team".to_owned(),
         name: "web".to_owned(),
+        vault: None,
     }
 }
 
@@ -62,7 +63,11 @@ fn a_lease_names_its_holder_or_nobody_who_can_be_asked() {
     let held = read(Some(text.as_str()), named.clone());
     assert!(held.is_held_by(key));
     assert_eq!(held.version.as_deref(), Some("7"));
-    assert_eq!(held.holder.unwrap().name, "web");
+    let holder = held.holder.unwrap();
+    assert_eq!((holder.name.as_str(), holder.vault), ("web", None));
+    let with_vault = json!({NAMESPACE: "team", NAME: "web", VAULT: "/subscriptions/s/v"});
+    let remembered = read(Some(text.as_str()), with_vault).holder.unwrap().vault;
+    assert_eq!(remembered, Some(ArmId::new("/subscriptions/S/V")));
     assert_eq!(read(None, named.clone()).holder, None);
     assert_eq!(read(Some(""), named.clone()).holder, None);
     for (holder, annotations) in [("somebody", named), (text.as_str(), json!({}))] {
@@ -84,8 +89,17 @@ fn a_holder_is_gone_or_has_let_go_only_when_its_object_says_so() {
     let new = a_run(|object| object["status"] = json!(null));
     assert_eq!(
         state(&new),
+        HolderState::LetGo,
+        "whoever it is, it must take the lock anew before it claims"
+    );
+    let claimed = a_run(|object| {
+        object["status"] = json!(null);
+        object["metadata"]["finalizers"] = json!([translate::FINALIZER]);
+    });
+    assert_eq!(
+        state(&claimed),
         HolderState::Unknown,
-        "its key is not known yet"
+        "a claim stands on it"
     );
     let garbled =
         a_run(|object| object["status"] = json!({"phase": 7, "vaultId": "/subscriptions/s/v"}));

@@ -13,6 +13,7 @@ pub mod status_read;
 pub mod status_words;
 pub mod status_write;
 pub mod store;
+pub mod target;
 pub mod tenancy;
 pub mod translate;
 pub mod vaults;

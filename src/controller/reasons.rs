@@ -8,7 +8,7 @@ use crate::restore::record::{AttemptState, End, Failure, Mark, NoteKind, Record,
 use crate::restore::request::Target;
 
 /// Pairs of what the deciding side says and what users read.
-const REASONS: [(NoteKind, Reason); 26] = [
+const REASONS: [(NoteKind, Reason); 32] = [
     (NoteKind::Selecting, Reason::Selecting),
     (NoteKind::LookingForJob, Reason::LookingForJob),
     (NoteKind::ConfirmingTrigger, Reason::ConfirmingTrigger),
@@ -40,6 +40,24 @@ const REASONS: [(NoteKind, Reason); 26] = [
         NoteKind::RecoveryPointUnusable,
         Reason::RecoveryPointUnusable,
     ),
+    (
+        NoteKind::EncryptedVirtualMachine,
+        Reason::EncryptedVirtualMachine,
+    ),
+    (NoteKind::TransferNotFinished, Reason::TransferNotFinished),
+    (
+        NoteKind::DiskNetworkAccessRequired,
+        Reason::DiskNetworkAccessRequired,
+    ),
+    (
+        NoteKind::DiskNotInRecoveryPoint,
+        Reason::DiskNotInRecoveryPoint,
+    ),
+    (
+        NoteKind::ResourceGuardInAnotherTenant,
+        Reason::ResourceGuardInAnotherTenant,
+    ),
+    (NoteKind::TargetUnsuitable, Reason::TargetUnsuitable),
     (NoteKind::AzureRefused, Reason::AzureRefused),
     (NoteKind::VaultChanged, Reason::VaultChanged),
     (

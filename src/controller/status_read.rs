@@ -6,8 +6,8 @@ use serde_json::json;
 
 use crate::api::v1alpha1 as api;
 use crate::restore::facts::{
-    ErrorText, JobDetail, JobError, JobStatus, JobSummary, JobTask, Operation, OperationStatus,
-    RecoveryPoint, Tier,
+    ErrorText, ExtendedLocation, JobDetail, JobError, JobStatus, JobSummary, JobTask, Operation,
+    OperationStatus, PointDetails, RecoveryPoint, Tier,
 };
 use crate::restore::ids::{ArmId, JobId, OperationId, RecoveryPointName, RunKey};
 use crate::restore::record::{
@@ -181,9 +181,20 @@ fn point(point: api::SelectedRecoveryPoint) -> Option<ChosenPoint> {
             soft_deleted: false,
             expires: None,
             managed: None,
+            details: PointDetails {
+                edge_zone: point.extended_location.and_then(edge_zone),
+                ..PointDetails::default()
+            },
         },
         reason: point.reason.unwrap_or_default(),
         candidates: point.candidates.into_iter().filter_map(candidate).collect(),
+    })
+}
+
+fn edge_zone(place: api::ExtendedLocation) -> Option<ExtendedLocation> {
+    Some(ExtendedLocation {
+        name: place.name?,
+        kind: place.location_type?,
     })
 }
 

@@ -220,6 +220,7 @@ fn a_point(name: String, time: Option<Timestamp>) -> ChosenPoint {
             soft_deleted: false,
             expires: None,
             managed: None,
+            details: Default::default(),
         },
         reason: "newest".to_owned(),
         candidates: Vec::new(),

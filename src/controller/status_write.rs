@@ -60,6 +60,12 @@ fn point_to(chosen: &ChosenPoint) -> api::SelectedRecoveryPoint {
                 status: text(&tier.status),
             })
             .collect(),
+        extended_location: chosen.point.details.edge_zone.as_ref().map(|place| {
+            api::ExtendedLocation {
+                name: Some(place.name.clone()),
+                location_type: Some(place.kind.clone()),
+            }
+        }),
         reason: text(&chosen.reason),
         candidates: chosen
             .candidates

@@ -14,8 +14,8 @@ use uuid::Uuid;
 use crate::api::conditions::Reason;
 use crate::api::v1alpha1 as api;
 use crate::restore::following;
-use crate::restore::ids::{ArmId, ClaimId, JobId, RunKey, Scope};
-use crate::restore::item_lock::{Holder, HolderState, ItemLock};
+use crate::restore::ids::{ArmId, ClaimId, JobId, Scope};
+use crate::restore::item_lock::{Holder, HolderState, ItemLock, Taker};
 use crate::restore::ports::{Clock, ItemLocks, RunStore, StoreError, Stored};
 use crate::restore::record::{Claim, Matching, Phase, Record};
 
@@ -204,8 +204,8 @@ impl<C: Clock> ItemLocks for ObjectStore<'_, C> {
         self.item_leases().read_lock(vm).await
     }
 
-    async fn take_lock(&self, vm: &ArmId, read: &ItemLock, run: RunKey) -> Result<(), StoreError> {
-        self.item_leases().take_lock(vm, read, run).await
+    async fn take_lock(&self, read: &ItemLock, taker: Taker<'_>) -> Result<(), StoreError> {
+        self.item_leases().take_lock(read, taker).await
     }
 
     async fn release_lock(&self, vm: &ArmId, read: &ItemLock) -> Result<(), StoreError> {

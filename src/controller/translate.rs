@@ -7,9 +7,9 @@ use uuid::Uuid;
 use crate::api::v1alpha1 as api;
 use crate::restore::ids::{ArmId, CanonicalRun, ClaimId, JobId, RecoveryPointName, RunKey, Scope};
 use crate::restore::record::{Claim, Control, Intent, Mark, Resolve, Run};
-use crate::restore::request::Target;
 
 use super::status_read::record;
+use super::target;
 
 /// Holds the object back while a claim stands.
 pub const FINALIZER: &str = "vmrestore.azurebackup.dev/trigger";
@@ -31,22 +31,13 @@ pub fn run(object: &api::VmRestore, vault: Option<ArmId>, scope: &Scope) -> Run 
     let vault = vault
         .or_else(|| record.vault.clone())
         .unwrap_or_else(|| ArmId::new(""));
-    let api::RestoreTarget {
-        storage_account_id,
-        resource_group_id,
-    } = &spec.target;
-    let target = match spec.recovery_type {
-        api::RecoveryType::RestoreDisks => Target::Disks {
-            storage_account: ArmId::new(storage_account_id),
-            resource_group: resource_group_id.as_ref().map(ArmId::new),
-        },
-    };
     Run {
         key: stored_key.unwrap_or_else(|| RunKey::compute(scope, &canonical(object, &vault))),
         intent: Intent {
             vm: ArmId::new(&spec.source_virtual_machine_id),
             point: point_name(spec),
-            target,
+            target: target::target(spec),
+            options: target::options(&spec.target),
             vault,
         },
         control: Control {
@@ -76,10 +67,7 @@ fn point_name(spec: &api::VmRestoreSpec) -> Option<RecoveryPointName> {
 fn canonical(object: &api::VmRestore, vault: &ArmId) -> CanonicalRun {
     let spec = &object.spec;
     let id = |text: &str| ArmId::new(text).canonical();
-    let recovery_type = match spec.recovery_type {
-        api::RecoveryType::RestoreDisks => "RestoreDisks",
-    };
-    CanonicalRun::new(
+    let run = CanonicalRun::new(
         &object.namespace().unwrap_or_default(),
         &object.name_any(),
         vault,
@@ -92,16 +80,9 @@ fn canonical(object: &api::VmRestore, vault: &ArmId) -> CanonicalRun {
         "recoveryPoint.name",
         point_name(spec).map(|name| name.as_str().to_owned()),
     )
-    .with("recoveryType", Some(recovery_type))
-    .with(
-        "target.storageAccountId",
-        Some(id(&spec.target.storage_account_id)),
-    )
-    .with(
-        "target.resourceGroupId",
-        spec.target.resource_group_id.as_deref().map(id),
-    )
-    .with("runId", Some(spec.run_id.as_str()))
+    .with("recoveryType", Some(spec.recovery_type.as_str()))
+    .with("runId", Some(spec.run_id.as_str()));
+    target::identified_by(run, &spec.target)
 }
 
 fn mark(object: &api::VmRestore) -> Mark {

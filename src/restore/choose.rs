@@ -9,31 +9,41 @@ use super::record::{Candidate, ChosenPoint, Note, NoteKind};
 /// How many points status shows.
 const CANDIDATES: usize = 5;
 
+/// Who asks, and under which circumstances.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// Name of the VM, for messages.
+    pub vm: &'a str,
+    /// The time of the choice.
+    pub now: Timestamp,
+    /// Whether an archived point may be rehydrated for this restore.
+    pub may_rehydrate: bool,
+}
+
 /// Chooses the newest usable point. Input order never matters: newest first by time, then by name.
 ///
 /// # Errors
 /// A note with how many points each rule rejected.
-pub fn newest(
-    points: &[RecoveryPoint],
-    vm: &str,
-    now: Timestamp,
-) -> Result<ChosenPoint, Box<Note>> {
+pub fn newest(points: &[RecoveryPoint], question: &Question<'_>) -> Result<ChosenPoint, Box<Note>> {
     let mut sorted: Vec<&RecoveryPoint> = points.iter().collect();
     sorted.sort_by(|a, b| order(b).cmp(&order(a)));
     let usable = sorted
         .iter()
-        .filter(|point| defect(point, now).is_none())
+        .filter(|point| defect(point, question).is_none())
         .count();
-    let Some(chosen) = sorted.iter().find(|point| defect(point, now).is_none()) else {
+    let Some(chosen) = sorted
+        .iter()
+        .find(|point| defect(point, question).is_none())
+    else {
         return Err(Box::new(Note {
             kind: NoteKind::NoRecoveryPoint,
-            message: none_usable(&sorted, vm, now),
+            message: none_usable(&sorted, question),
         }));
     };
     let candidates = sorted
         .iter()
         .take(CANDIDATES)
-        .map(|point| candidate(point, chosen, now))
+        .map(|point| candidate(point, chosen, question))
         .collect();
     Ok(ChosenPoint {
         point: (*chosen).clone(),
@@ -49,9 +59,9 @@ pub fn newest(
 pub fn named(
     point: Option<RecoveryPoint>,
     name: &RecoveryPointName,
-    vm: &str,
-    now: Timestamp,
+    question: &Question<'_>,
 ) -> Result<ChosenPoint, Box<Note>> {
+    let vm = question.vm;
     let Some(point) = point else {
         return Err(Box::new(Note {
             kind: NoteKind::RecoveryPointNotFound,
@@ -60,7 +70,7 @@ pub fn named(
             ),
         }));
     };
-    if let Some(defect) = defect(&point, now) {
+    if let Some(defect) = defect(&point, question) {
         return Err(Box::new(Note {
             kind: NoteKind::RecoveryPointUnusable,
             message: format!(
@@ -81,7 +91,7 @@ fn order(point: &RecoveryPoint) -> (Option<Timestamp>, usize, &str) {
 }
 
 /// Why a point cannot be restored from, or nothing.
-fn defect(point: &RecoveryPoint, now: Timestamp) -> Option<String> {
+fn defect(point: &RecoveryPoint, question: &Question<'_>) -> Option<String> {
     if !point.object_type.is_empty()
         && !point
             .object_type
@@ -95,7 +105,7 @@ fn defect(point: &RecoveryPoint, now: Timestamp) -> Option<String> {
     if point.soft_deleted {
         return Some("it is soft-deleted".to_owned());
     }
-    if let Some(expires) = point.expires.filter(|expires| *expires <= now) {
+    if let Some(expires) = point.expires.filter(|expires| *expires <= question.now) {
         return Some(format!("it expired at {expires}"));
     }
     if point.time.is_none() {
@@ -103,7 +113,7 @@ fn defect(point: &RecoveryPoint, now: Timestamp) -> Option<String> {
     }
     let usable = |tier: &super::facts::Tier| {
         let archived = tier.kind.eq_ignore_ascii_case("ArchivedRP");
-        (tier.status.eq_ignore_ascii_case("Valid") && !archived)
+        (tier.status.eq_ignore_ascii_case("Valid") && (question.may_rehydrate || !archived))
             || tier.status.eq_ignore_ascii_case("Rehydrated")
     };
     if point.tiers.is_empty() || point.tiers.iter().any(usable) {
@@ -112,13 +122,13 @@ fn defect(point: &RecoveryPoint, now: Timestamp) -> Option<String> {
     if point.tiers.iter().any(|tier| {
         tier.kind.eq_ignore_ascii_case("ArchivedRP") && tier.status.eq_ignore_ascii_case("Valid")
     }) {
-        return Some("it lies in the archive tier only and must be rehydrated first".to_owned());
+        return Some("it lies in the archive tier only and must be rehydrated first (target.rehydrate of a new VmRestore asks for that)".to_owned());
     }
     Some("no tier of it is Valid".to_owned())
 }
 
-fn candidate(point: &RecoveryPoint, chosen: &RecoveryPoint, now: Timestamp) -> Candidate {
-    let verdict = match defect(point, now) {
+fn candidate(point: &RecoveryPoint, chosen: &RecoveryPoint, question: &Question<'_>) -> Candidate {
+    let verdict = match defect(point, question) {
         Some(defect) => defect,
         None if point.name == chosen.name => "chosen".to_owned(),
         None => "older than the chosen one".to_owned(),
@@ -131,7 +141,8 @@ fn candidate(point: &RecoveryPoint, chosen: &RecoveryPoint, now: Timestamp) -> C
     }
 }
 
-fn none_usable(sorted: &[&RecoveryPoint], vm: &str, now: Timestamp) -> String {
+fn none_usable(sorted: &[&RecoveryPoint], question: &Question<'_>) -> String {
+    let vm = question.vm;
     if sorted.is_empty() {
         return format!(
             "vm {vm} has no recovery point yet; wait for its first backup or start one, the restore goes on by itself"
@@ -139,7 +150,7 @@ fn none_usable(sorted: &[&RecoveryPoint], vm: &str, now: Timestamp) -> String {
     }
     let mut rules: Vec<(String, usize)> = Vec::new();
     for point in sorted {
-        let rule = defect(point, now).unwrap_or_default();
+        let rule = defect(point, question).unwrap_or_default();
         let rule = rule.split(" at ").next().unwrap_or_default().to_owned();
         match rules.iter_mut().find(|(known, _)| *known == rule) {
             Some((_, count)) => *count += 1,
@@ -168,6 +179,14 @@ mod tests {
         "2026-01-01T00:00:00Z".parse().unwrap()
     }
 
+    fn question() -> Question<'static> {
+        Question {
+            vm: "web",
+            now: now(),
+            may_rehydrate: false,
+        }
+    }
+
     fn a_point(name: &str, time: &str) -> RecoveryPoint {
         RecoveryPoint {
             name: RecoveryPointName::new(name),
@@ -178,6 +197,7 @@ mod tests {
             soft_deleted: false,
             expires: None,
             managed: Some(true),
+            details: Default::default(),
         }
     }
 
@@ -198,7 +218,7 @@ mod tests {
             a_point("2", "2025-02-02T00:00:00Z"),
         ];
 
-        let chosen = newest(&points, "web", now()).unwrap();
+        let chosen = newest(&points, &question()).unwrap();
 
         assert_eq!(chosen.point.name.as_str(), "2");
         assert_eq!(chosen.reason, "newest usable: 2 of 3 points qualify");
@@ -219,10 +239,10 @@ mod tests {
         let with = |change: fn(&mut RecoveryPoint)| {
             let mut point = usable.clone();
             change(&mut point);
-            defect(&point, now())
+            defect(&point, &question())
         };
 
-        assert_eq!(defect(&usable, now()), None);
+        assert_eq!(defect(&usable, &question()), None);
         assert_eq!(
             with(|p| p.tiers.clear()),
             None,
@@ -252,13 +272,32 @@ mod tests {
     }
 
     #[test]
+    fn an_archived_point_qualifies_only_for_a_restore_that_rehydrates() {
+        let mut point = a_point("1", "2025-01-01T00:00:00Z");
+        point.tiers = vec![tier("ArchivedRP", "Valid"), tier("HardenedRP", "Deleted")];
+        let rehydrating = Question {
+            may_rehydrate: true,
+            ..question()
+        };
+
+        let refused = named(Some(point.clone()), &point.name, &question()).unwrap_err();
+        assert!(
+            refused.message.contains("target.rehydrate"),
+            "{}",
+            refused.message
+        );
+        assert!(named(Some(point.clone()), &point.name, &rehydrating).is_ok());
+        assert!(newest(&[point], &rehydrating).is_ok());
+    }
+
+    #[test]
     fn a_named_point_that_is_absent_or_unusable_says_what_to_do() {
         let name = RecoveryPointName::new("7");
         let mut gone = a_point("7", "2025-01-01T00:00:00Z");
         gone.soft_deleted = true;
 
-        let absent = named(None, &name, "web", now()).unwrap_err();
-        let unusable = named(Some(gone), &name, "web", now()).unwrap_err();
+        let absent = named(None, &name, &question()).unwrap_err();
+        let unusable = named(Some(gone), &name, &question()).unwrap_err();
 
         assert_eq!(absent.kind, NoteKind::RecoveryPointNotFound);
         assert_eq!(unusable.kind, NoteKind::RecoveryPointUnusable);
@@ -271,7 +310,7 @@ mod tests {
         deleted.soft_deleted = true;
         let points = [deleted.clone(), deleted];
 
-        let note = newest(&points, "web", now()).unwrap_err();
+        let note = newest(&points, &question()).unwrap_err();
 
         assert!(
             note.message.contains("2: it is soft-deleted"),
@@ -279,7 +318,7 @@ mod tests {
             note.message
         );
         assert!(
-            newest(&[], "web", now())
+            newest(&[], &question())
                 .unwrap_err()
                 .message
                 .contains("no recovery point yet")
@@ -306,7 +345,7 @@ mod tests {
                 .max_by_key(|p| (p.time, p.name.as_str().len(), p.name.as_str().to_owned()))
                 .map(|p| p.name.clone());
 
-            prop_assert_eq!(newest(&shuffled, "web", now()).ok().map(|c| c.point.name), oracle);
+            prop_assert_eq!(newest(&shuffled, &question()).ok().map(|c| c.point.name), oracle);
         }
     }
 }

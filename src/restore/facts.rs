@@ -52,6 +52,30 @@ pub struct RecoveryPoint {
     pub expires: Option<Timestamp>,
     /// Whether the VM had managed disks; absent when Azure does not say.
     pub managed: Option<bool>,
+    /// What some restores must know besides.
+    pub details: PointDetails,
+}
+
+/// What only some restores must know of a recovery point; absent where an answer does not say.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PointDetails {
+    /// Whether the VM was encrypted with Azure Disk Encryption.
+    pub encrypted: Option<bool>,
+    /// Whether a disk of the VM had private access.
+    pub private_access: Option<bool>,
+    /// The edge zone of the VM.
+    pub edge_zone: Option<ExtendedLocation>,
+    /// LUNs of the disks in it; only the read of a single point shows them (CONTRACT 6).
+    pub luns: Option<Vec<i64>>,
+}
+
+/// A place beside the regions, such as an edge zone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExtendedLocation {
+    /// Such as `losangeles`.
+    pub name: String,
+    /// `EdgeZone`.
+    pub kind: String,
 }
 
 /// One tier of a recovery point, with integers of older api-versions already turned into names.
@@ -64,7 +88,7 @@ pub struct Tier {
 }
 
 /// What the vault itself says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct VaultFacts {
     /// Region, such as `westus`; sent as `region` of the restore request.
     pub location: String,
@@ -72,6 +96,25 @@ pub struct VaultFacts {
     pub storage_redundancy: Option<String>,
     /// `Enabled` or `Disabled`; absent on old api-versions.
     pub cross_region_restore: Option<String>,
+    /// Restore into another subscription: `Enabled`, `Disabled` or `PermanentlyDisabled`; absent on old api-versions.
+    pub cross_subscription_restore: Option<String>,
+    /// Whether a Resource Guard protects the vault: `Enabled` or `Disabled`; absent on old api-versions.
+    pub multi_user_authorization: Option<String>,
+}
+
+/// What Azure says about the things that a restore request names, as far as it may be read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Surroundings {
+    /// The requests of Resource Guards that a restore must show, by their ids.
+    pub guard_requests: Vec<String>,
+    /// A Resource Guard that protects restores and belongs to another tenant.
+    pub foreign_guard: Option<ArmId>,
+    /// The region of the staging storage account.
+    pub storage_account_region: Option<String>,
+    /// Whether the vault restores into another subscription, as [`VaultFacts::cross_subscription_restore`].
+    pub cross_subscription_restore: Option<String>,
+    /// The api-version that the vault object pins for the restore request.
+    pub pinned_version: Option<String>,
 }
 
 /// One read of the operation that a trigger started.

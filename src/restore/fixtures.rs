@@ -102,6 +102,7 @@ pub fn a_run() -> Run {
                 storage_account: ArmId::new("a"),
                 resource_group: None,
             },
+            options: Default::default(),
             vault: ArmId::new("v"),
         },
         control: Control {
@@ -130,6 +131,7 @@ pub fn a_run() -> Run {
                     soft_deleted: false,
                     expires: None,
                     managed: None,
+                    details: Default::default(),
                 },
                 reason: String::new(),
                 candidates: Vec::new(),

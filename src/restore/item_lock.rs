@@ -7,7 +7,7 @@
 use jiff::SignedDuration;
 
 use super::facts::Now;
-use super::ids::RunKey;
+use super::ids::{ArmId, JobId, RunKey};
 use super::pace::{self, Limits};
 use super::questions::{
     claim_of, followed, is_claim_open, is_forbidden, is_open, may_trigger, resolution,
@@ -32,6 +32,30 @@ pub struct Holder {
     pub namespace: String,
     /// The object's name.
     pub name: String,
+    /// The vault whose jobs show what the run has started. Absent where an older version wrote it down.
+    pub vault: Option<ArmId>,
+}
+
+/// A run that takes a lock.
+#[derive(Debug, Clone, Copy)]
+pub struct Taker<'a> {
+    /// The VM whose lock it is.
+    pub vm: &'a ArmId,
+    /// The run.
+    pub key: RunKey,
+    /// The vault whose jobs show what the run will have started.
+    pub vault: &'a ArmId,
+}
+
+impl<'a> Taker<'a> {
+    /// The run as one that takes the lock of its VM.
+    pub fn of(run: &'a Run) -> Self {
+        Self {
+            vm: &run.intent.vm,
+            key: run.key,
+            vault: &run.intent.vault,
+        }
+    }
 }
 
 impl ItemLock {
@@ -48,7 +72,8 @@ impl ItemLock {
 pub enum HolderState {
     /// There is no such object any more.
     Gone,
-    /// The run has ended and no claim of it stands.
+    /// The run has ended, or knows no vault, and no claim of it stands: it cannot send anything without taking the lock anew.
+    /// What it has started may still run.
     LetGo,
     /// It still may restore.
     Holds,
@@ -58,9 +83,17 @@ pub enum HolderState {
 
 /// What the live object of a holder's name says about that holder.
 pub fn state_of(run: &Run, holder: &Holder) -> HolderState {
-    // Before the vault is pinned the key is not known: the object may be the holder's, applied again or with a lost status.
-    if run.record.unreadable.is_some() || run.record.vault.is_none() {
+    if run.record.unreadable.is_some() {
         return HolderState::Unknown;
+    }
+    // Before the vault is pinned the key is not known: the object may be the holder's, applied again or with a lost status.
+    // Either way it must choose its point, and then take the lock anew, before it can claim.
+    if run.record.vault.is_none() {
+        return if run.mark == Mark::None {
+            HolderState::LetGo
+        } else {
+            HolderState::Unknown
+        };
     }
     if holder.key != Some(run.key) {
         return HolderState::Gone;
@@ -112,6 +145,9 @@ pub fn need(run: &Run, now: Now) -> Option<Need> {
         let retry = matches!(resolution(run), Some(Resolve::Retry(_))) && may_trigger(run, now);
         return Some(if retry { Need::Take } else { Need::Keep });
     }
+    if may_be_writing(run) {
+        return Some(Need::Keep);
+    }
     if run.record.end.is_some() {
         return Some(match own.map(|own| own.state) {
             None
@@ -150,6 +186,17 @@ pub fn need(run: &Run, now: Now) -> Option<Need> {
     })
 }
 
+/// Whether a job of the run may still write over the VM: it ran when it was last heard of. A run that timed out, or whose
+/// object is deleted, does not follow its job to the end.
+pub fn may_be_writing(run: &Run) -> bool {
+    let job = run.record.job.as_ref().map(|job| &job.summary);
+    let ended = |id: &JobId| job.is_some_and(|job| job.id == *id && job.status.is_terminal());
+    run.record.attempts.iter().any(|attempt| {
+        matches!(attempt.state, AttemptState::Running | AttemptState::Adopted)
+            && !attempt.job.as_ref().is_some_and(ended)
+    })
+}
+
 fn is_undecided(attempt: &Attempt) -> bool {
     is_open(attempt.state) || attempt.state == AttemptState::Accepted
 }
@@ -161,6 +208,13 @@ pub struct Vacancy {
     pub(super) lock: ItemLock,
     /// Since when this process has seen it so, on the boot-time clock.
     pub(super) since: SignedDuration,
+}
+
+/// The vault, other than this run's own, that shows whether what the holder started has ended. The run's own look shows it in
+/// its own vault.
+pub fn to_be_asked<'a>(lock: &'a ItemLock, run: &Run) -> Option<&'a ArmId> {
+    let vault = lock.holder.as_ref()?.vault.as_ref()?;
+    (*vault != run.intent.vault).then_some(vault)
 }
 
 /// Whether a lock that another run holds may be taken over now, after its holder's object was read live.

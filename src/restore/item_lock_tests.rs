@@ -1,3 +1,4 @@
+use super::super::facts::JobStatus;
 use super::super::fixtures::*;
 use super::super::record::{AttemptState as S, End, Failure};
 use super::super::request::Target;
@@ -23,6 +24,7 @@ fn a_lock(version: &str) -> ItemLock {
             key: Some(key()),
             namespace: "team".to_owned(),
             name: "web".to_owned(),
+            vault: None,
         }),
     }
 }
@@ -137,7 +139,16 @@ fn a_holder_has_let_go_only_when_it_is_over_and_no_claim_stands() {
         });
     });
     assert_eq!(standing, HolderState::Holds);
-    assert_eq!(state(|run| run.record.vault = None), HolderState::Unknown);
+    assert_eq!(
+        state(|run| run.record.vault = None),
+        HolderState::LetGo,
+        "applied again, or its status was erased: it must take the lock anew before it claims"
+    );
+    let claimed = state(|run| {
+        run.record.vault = None;
+        run.mark = Mark::Standing(claim(1));
+    });
+    assert_eq!(claimed, HolderState::Unknown);
     let unreadable = state(|run| run.record.unreadable = Some("garbled".to_owned()));
     assert_eq!(unreadable, HolderState::Unknown);
     let other = Holder {
@@ -172,8 +183,8 @@ fn the_lock_goes_once_nothing_of_the_run_can_run_in_azure() {
         (S::JobFailed, Need::Release),
         (S::NotStarted, Need::Release),
         (S::OperationFailed, Need::Release),
-        (S::Adopted, Need::Release),
         (S::Abandoned, Need::Release),
+        (S::Adopted, Need::Keep),
         (S::Running, Need::Keep),
         (S::NotFound, Need::Keep),
         (S::Accepted, Need::Keep),
@@ -185,6 +196,60 @@ fn the_lock_goes_once_nothing_of_the_run_can_run_in_azure() {
     let mut over = overwriting(vec![]);
     over.record.end = Some(End::Succeeded);
     assert_eq!(needs(&over), Need::Release);
+}
+
+/// Its claim goes while the job is listed and still writes: the lock must not go with it.
+#[test]
+fn a_lock_outlives_the_claim_of_a_run_whose_job_may_still_write() {
+    let with_job_that_is = |state, status| {
+        let mut run = overwriting(vec![with_job(attempt(1, state), "j")]);
+        let job = job(1, "j", status, 0).job;
+        run.record.job = Some(super::super::facts::JobDetail::from_list(job, None));
+        run.mark = Mark::None;
+        run
+    };
+    let running = || JobStatus::InProgress;
+    for (run, expected) in [
+        (with_job_that_is(S::Running, running()), true),
+        (with_job_that_is(S::Adopted, running()), true),
+        (with_job_that_is(S::Adopted, JobStatus::Completed), false),
+        (with_job_that_is(S::Ended, JobStatus::Completed), false),
+        (with_job_that_is(S::JobFailed, JobStatus::Failed), false),
+        (overwriting(vec![]), false),
+    ] {
+        assert_eq!(may_be_writing(&run), expected, "{:?}", run.record.attempts);
+        let mut over = run;
+        over.record.end = Some(End::Failed(Failure::RunTimedOut));
+        let need = if expected { Need::Keep } else { Need::Release };
+        assert_eq!(needs(&over), need);
+    }
+    let mut another = with_job_that_is(S::Running, JobStatus::Completed);
+    another.record.attempts[0].job = Some(super::super::ids::JobId::new("k"));
+    assert!(may_be_writing(&another), "that job ended, and not this one");
+}
+
+#[test]
+fn only_another_vault_must_be_asked_whether_the_holder_s_job_has_ended() {
+    let run = overwriting(vec![]);
+    let mut lock = a_lock("1");
+    let mut remembers = |vault: Option<&str>| {
+        lock.holder.as_mut().unwrap().vault = vault.map(ArmId::new);
+        to_be_asked(&lock, &run).map(|vault| vault.as_str().to_owned())
+    };
+
+    assert_eq!(remembers(None), None);
+    assert_eq!(remembers(Some("V")), None, "the run's own look shows it");
+    assert_eq!(remembers(Some("w")).as_deref(), Some("w"));
+    assert_eq!(
+        to_be_asked(
+            &ItemLock {
+                version: None,
+                holder: None
+            },
+            &run
+        ),
+        None
+    );
 }
 
 #[test]

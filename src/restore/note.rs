@@ -65,6 +65,18 @@ pub enum NoteKind {
     RecoveryPointNotFound,
     /// The named point cannot be restored from.
     RecoveryPointUnusable,
+    /// The type of restore is not possible for an encrypted VM.
+    EncryptedVirtualMachine,
+    /// The point's data has not arrived in the vault yet.
+    TransferNotFinished,
+    /// A disk has private access and the run does not say what the restored ones get.
+    DiskNetworkAccessRequired,
+    /// The point has no disk of a LUN that is asked for.
+    DiskNotInRecoveryPoint,
+    /// A Resource Guard of another tenant protects restores.
+    ResourceGuardInAnotherTenant,
+    /// What the target names cannot work together.
+    TargetUnsuitable,
     /// Another operation holds the item.
     ItemBusy,
     /// Azure refuses reads for another reason.
@@ -110,6 +122,7 @@ impl NoteKind {
             | Self::Throttled
             | Self::AzureUnavailable
             | Self::ItemBusy
+            | Self::TransferNotFinished
             | Self::DuplicateJobs => false,
             Self::VaultNotFound
             | Self::VaultNotAllowed
@@ -123,6 +136,11 @@ impl NoteKind {
             | Self::NoRecoveryPoint
             | Self::RecoveryPointNotFound
             | Self::RecoveryPointUnusable
+            | Self::EncryptedVirtualMachine
+            | Self::DiskNetworkAccessRequired
+            | Self::DiskNotInRecoveryPoint
+            | Self::ResourceGuardInAnotherTenant
+            | Self::TargetUnsuitable
             | Self::AzureRefused
             | Self::VaultChanged
             | Self::TriggerOutcomeUnknown

@@ -7,11 +7,11 @@ use std::future::Future;
 use jiff::{SignedDuration, Timestamp};
 
 use super::facts::{
-    JobDetail, Listing, Now, Operation, ProtectedItem, RecoveryPoint, TriggerOutcome, VaultError,
-    VaultFacts,
+    JobDetail, Listing, Now, Operation, ProtectedItem, RecoveryPoint, Surroundings, TriggerOutcome,
+    VaultError, VaultFacts,
 };
-use super::ids::{ArmId, ClaimId, JobId, OperationId, RecoveryPointName, RequestId, RunKey};
-use super::item_lock::{Holder, HolderState, ItemLock};
+use super::ids::{ArmId, ClaimId, JobId, OperationId, RecoveryPointName, RequestId};
+use super::item_lock::{Holder, HolderState, ItemLock, Taker};
 use super::record::{Claim, Matching, Record, Run};
 use super::request::RestoreRequest;
 
@@ -83,6 +83,22 @@ pub trait Vault: Clone + Send + Sync + 'static {
         vm: &ArmId,
     ) -> impl Future<Output = Result<bool, VaultError>> + Send;
 
+    /// A restore of a VM that is in progress in another vault, as far as this identity may read that vault's jobs.
+    fn restore_in_progress_in(
+        &self,
+        vault: &ArmId,
+        vm: &ArmId,
+    ) -> impl Future<Output = Result<Option<JobId>, VaultError>> + Send;
+
+    /// What stands around a restore: Resource Guards of the vault and the staging storage account, as far as they may be read.
+    /// Kept for minutes. A vault that has nothing of that kind says nothing.
+    fn surroundings(
+        &self,
+        _storage_account: &ArmId,
+    ) -> impl Future<Output = Result<Surroundings, VaultError>> + Send {
+        async { Ok(Surroundings::default()) }
+    }
+
     /// How often the job list is read now: the vault's `pollInterval`, stretched as the budget demands.
     fn interval(&self) -> SignedDuration;
 }
@@ -144,12 +160,11 @@ pub trait ItemLocks: Send + Sync {
 
     /// Makes the run of this object the holder, by compare-and-swap with what was read: takes a free lock, takes over a
     /// held one, or writes down once more that it is ours, so that a release that was decided before fails. `Lost` means
-    /// that it may have happened.
+    /// that it may have happened. The lock remembers the run's vault.
     fn take_lock(
         &self,
-        vm: &ArmId,
         read: &ItemLock,
-        run: RunKey,
+        taker: Taker<'_>,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Removes the lock by compare-and-swap with what was read. Only its holder calls this.

@@ -10,6 +10,7 @@ use super::facts::{JobDetail, Listing, Now, Operation, RecoveryPoint, TriggerOut
 use super::ids::{ArmId, ClaimId, JobId, RecoveryPointName, RunKey};
 use super::item_lock::Vacancy;
 pub use super::note::*;
+use super::options::Options;
 use super::request::Target;
 
 /// One `VmRestore`, read once, in the terms of the deciding side.
@@ -40,6 +41,8 @@ pub struct Intent {
     pub point: Option<RecoveryPointName>,
     /// Type and target.
     pub target: Target,
+    /// What shapes what is restored.
+    pub options: Options,
     /// The vault's ARM id, from the vault object.
     pub vault: ArmId,
 }
@@ -261,6 +264,8 @@ pub struct Memory {
     pub vacancy: Option<Vacancy>,
     /// Whether this process has made sure that the run, which needs it no more, does not hold its item lock.
     pub lock_is_not_held: bool,
+    /// What Resource Guards demanded when this process asked last, which is before each claim.
+    pub guard_requests: Vec<String>,
 }
 
 impl Memory {

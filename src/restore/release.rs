@@ -49,7 +49,10 @@ pub fn may_let_go(look: &Look<'_>) -> bool {
                 && accepted_and_open(run).is_none()
                 && run.intent.target.may_be_retried()
                 && look.matching != Matching::Broken
-                || own.accepted && over && is_shown_for_good(look, claim, own)
+                // Nothing was sent under a placeholder: what was before it is decided by a job that lists show for good.
+                || (own.accepted || claim.attempt == 0)
+                    && over
+                    && is_shown_for_good(look, claim, own)
         }
         AttemptState::Claimed
         | AttemptState::NotStarted

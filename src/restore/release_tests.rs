@@ -70,6 +70,36 @@ fn nothing_found_lets_go_only_without_a_2xx_and_while_ids_count() {
     assert!(!may_let_go(&broken.look()));
 }
 
+/// A claim that was spoilt after the end of a run in place, whose job had failed: a placeholder stands in its place, and was kept
+/// until a person wrote `abandon`.
+#[test]
+fn a_placeholder_of_a_run_that_has_ended_goes_once_its_job_is_shown_for_good() {
+    let spoilt = |end: Option<End>| {
+        let mut run = claimed(vec![
+            attempt(0, S::NotFound),
+            with_job(accepted(1, S::JobFailed), "j"),
+        ]);
+        run.mark = Mark::Standing(claim(0));
+        run.record.end = end;
+        run.intent.target = super::super::request::Target::OriginalLocation {
+            storage_account: super::super::ids::ArmId::new("a"),
+        };
+        run
+    };
+    let failed = || Some(End::Failed(Failure::JobFailed));
+
+    assert!(goes(spoilt(failed()), Some(300)));
+    assert!(
+        !goes(spoilt(failed()), Some(299)),
+        "lists may still forget it"
+    );
+    assert!(
+        !goes(spoilt(failed()), None),
+        "nothing decides what was there"
+    );
+    assert!(!goes(spoilt(None), Some(300)), "the run goes on");
+}
+
 #[test]
 fn an_open_claim_never_goes() {
     for state in [

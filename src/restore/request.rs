@@ -1,8 +1,12 @@
 //! The restore request: what is asked of Azure, and its JSON body (CONTRACT 5).
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
+use super::facts::{ExtendedLocation, RecoveryPoint};
 use super::ids::{ArmId, RecoveryPointName};
+use super::options::{Options, VaultIdentity};
+use super::record::Intent;
+use super::suitability;
 
 /// One restore as it will be asked for. Complete before the claim: nothing in it is decided later.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,12 +19,20 @@ pub struct RestoreRequest {
     pub region: String,
     /// Where the data goes.
     pub target: Target,
+    /// What shapes it.
+    pub options: Options,
+    /// The edge zone that the point's VM was in; it is restored there.
+    pub edge_zone: Option<ExtendedLocation>,
+    /// Whether the point lies in the archive tier only and is brought back first.
+    pub rehydrates: bool,
+    /// The requests of Resource Guards that Azure demands to see, by their ids.
+    pub guard_requests: Vec<String>,
 }
 
-/// What the user asked for, per recovery type. The API of this version only offers `RestoreDisks`.
+/// What the user asked for, per recovery type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
-    /// `RestoreDisks`, all disks.
+    /// `RestoreDisks`.
     Disks {
         /// The staging storage account.
         storage_account: ArmId,
@@ -85,7 +97,7 @@ impl Target {
     }
 
     /// The staging storage account.
-    fn storage_account(&self) -> &ArmId {
+    pub fn storage_account(&self) -> &ArmId {
         match self {
             Self::Disks {
                 storage_account, ..
@@ -94,6 +106,15 @@ impl Target {
             | Self::AlternateLocation {
                 storage_account, ..
             } => storage_account,
+        }
+    }
+
+    /// The resource group that the disks or the VM go to.
+    pub fn resource_group(&self) -> Option<&ArmId> {
+        match self {
+            Self::Disks { resource_group, .. } => resource_group.as_ref(),
+            Self::OriginalLocation { .. } => None,
+            Self::AlternateLocation { resource_group, .. } => Some(resource_group),
         }
     }
 
@@ -122,183 +143,145 @@ impl Target {
 }
 
 impl RestoreRequest {
-    /// The body of the POST, as the article writes it. `encryptionDetails` is left out as newer clients do; absent fields
-    /// are left out and never null, and so is the list of LUNs, which would restore less than all disks when empty.
+    /// What an intent asks for, from this point in this region, as long as no Resource Guard demands more.
+    pub fn of(intent: &Intent, point: &RecoveryPoint, region: String) -> Self {
+        Self {
+            source: intent.vm.clone(),
+            recovery_point: point.name.clone(),
+            region,
+            target: intent.target.clone(),
+            options: intent.options.clone(),
+            edge_zone: point.details.edge_zone.clone(),
+            rehydrates: suitability::rehydrates(point),
+            guard_requests: Vec::new(),
+        }
+    }
+
+    /// The body of the POST, as the article writes it, with the fields that newer clients send for what it lacks.
+    ///
+    /// `encryptionDetails` is left out as newer clients do. Absent fields are left out and never null, and so is the list of
+    /// LUNs unless disks were chosen.
     pub fn body(&self) -> Value {
-        let mut properties = json!({
-            "objectType": "IaasVMRestoreRequest",
-            "recoveryPointId": self.recovery_point.as_str(),
-            "recoveryType": self.target.recovery_type(),
-            "sourceResourceId": self.source.as_str(),
-            "storageAccountId": self.target.storage_account().as_str(),
-            "region": self.region,
-            "createNewCloudService": false,
-            "originalStorageAccountOption": false,
-        });
+        let rehydrate = self.options.rehydrate.as_ref().filter(|_| self.rehydrates);
+        let mut properties = Map::new();
+        let mut put = |name: &str, value: Value| properties.insert(name.to_owned(), value);
+        put(
+            "objectType",
+            json!(match rehydrate {
+                None => "IaasVMRestoreRequest",
+                Some(_) => "IaasVMRestoreWithRehydrationRequest",
+            }),
+        );
+        put("recoveryPointId", json!(self.recovery_point.as_str()));
+        put("recoveryType", json!(self.target.recovery_type()));
+        put("sourceResourceId", json!(self.source.as_str()));
+        put("region", json!(self.region));
+        put("createNewCloudService", json!(false));
+        put("originalStorageAccountOption", json!(false));
         for (name, id) in self.target.fields() {
-            properties[name] = json!(id.as_str());
+            put(name, json!(id.as_str()));
+        }
+        if let Some(luns) = self.options.disks.luns() {
+            put("restoreDiskLunList", json!(luns));
+        }
+        for (name, value) in self.storage() {
+            put(name, value);
+        }
+        for (name, value) in self.newer_fields() {
+            put(name, value);
+        }
+        if let Some(rehydrate) = rehydrate {
+            put(
+                "recoveryPointRehydrationInfo",
+                json!({
+                    "rehydrationRetentionDuration": format!("P{}D", rehydrate.retention_days),
+                    "rehydrationPriority": rehydrate.priority,
+                }),
+            );
         }
         json!({ "properties": properties })
+    }
+
+    /// What the body has that api-version 2019-05-13 lacks, by the field of `spec.target` or what else demands it.
+    pub fn needs_newer_version(&self) -> Vec<&'static str> {
+        let options = &self.options;
+        let demands = [
+            ("target.zone", options.zone.is_some()),
+            (
+                "target.diskEncryptionSetId",
+                options.disk_encryption_set.is_some(),
+            ),
+            (
+                "target.securedVmOsDiskEncryptionSetId",
+                options.secured_vm_os_disk_encryption_set.is_some(),
+            ),
+            ("target.vaultIdentity", options.vault_identity.is_some()),
+            ("target.diskNetworkAccess", options.network_access.is_some()),
+            (
+                "target.rehydrate",
+                self.rehydrates && options.rehydrate.is_some(),
+            ),
+            ("the edge zone of the vm", self.edge_zone.is_some()),
+            (
+                "the Resource Guard of the vault",
+                !self.guard_requests.is_empty(),
+            ),
+        ];
+        let demanded = demands.into_iter().filter(|(_, demanded)| *demanded);
+        demanded.map(|(what, _)| what).collect()
+    }
+
+    /// The storage account: by its keys, or as an identity of the vault. Then its id stands in the details alone, as az sends it.
+    fn storage(&self) -> Vec<(&'static str, Value)> {
+        let account = self.target.storage_account().as_str();
+        let identity = match &self.options.vault_identity {
+            None => return vec![("storageAccountId", json!(account))],
+            Some(VaultIdentity::SystemAssigned) => json!({"isSystemAssignedIdentity": true}),
+            Some(VaultIdentity::UserAssigned(id)) => {
+                json!({"isSystemAssignedIdentity": false, "managedIdentityResourceId": id.as_str()})
+            }
+        };
+        vec![
+            ("identityInfo", identity),
+            (
+                "identityBasedRestoreDetails",
+                json!({"targetStorageAccountId": account}),
+            ),
+        ]
+    }
+
+    /// The other fields that api-version 2019-05-13 lacks.
+    fn newer_fields(&self) -> Vec<(&'static str, Value)> {
+        let options = &self.options;
+        let mut fields = Vec::new();
+        if let Some(zone) = options.zone {
+            fields.push(("zones", json!([zone])));
+        }
+        if let Some(id) = &options.disk_encryption_set {
+            fields.push(("diskEncryptionSetId", json!(id.as_str())));
+        }
+        if let Some(id) = &options.secured_vm_os_disk_encryption_set {
+            let details = json!({"securedVMOsDiskEncryptionSetId": id.as_str()});
+            fields.push(("securedVMDetails", details));
+        }
+        if let Some(access) = &options.network_access {
+            let mut settings = json!({"targetDiskNetworkAccessOption": access.option});
+            if let Some(id) = &access.disk_access {
+                settings["targetDiskAccessId"] = json!(id.as_str());
+            }
+            fields.push(("targetDiskNetworkAccessSettings", settings));
+        }
+        if let Some(zone) = &self.edge_zone {
+            let location = json!({"name": zone.name, "type": zone.kind});
+            fields.push(("extendedLocation", location));
+        }
+        if !self.guard_requests.is_empty() {
+            fields.push(("resourceGuardOperationRequests", json!(self.guard_requests)));
+        }
+        fields
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SUBSCRIPTION: &str = "/subscriptions/00000000-0000-0000-0000-000000000000";
-
-    fn the_articles_request() -> RestoreRequest {
-        RestoreRequest {
-            source: ArmId::new(format!(
-                "{SUBSCRIPTION}/resourceGroups/testRG/providers/Microsoft.Compute/virtualMachines/testVM"
-            )),
-            recovery_point: RecoveryPointName::new("20982486783671"),
-            region: "westus".to_owned(),
-            target: Target::Disks {
-                storage_account: ArmId::new(format!(
-                    "{SUBSCRIPTION}/resourceGroups/testRG/providers/Microsoft.Storage/storageAccounts/testAccount"
-                )),
-                resource_group: None,
-            },
-        }
-    }
-
-    #[test]
-    fn the_articles_body_is_reproduced_without_encryption_details() {
-        let expected = json!({
-          "properties": {
-            "objectType": "IaasVMRestoreRequest",
-            "recoveryPointId": "20982486783671",
-            "recoveryType": "RestoreDisks",
-            "sourceResourceId": "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/testRG/providers/Microsoft.Compute/virtualMachines/testVM",
-            "storageAccountId": "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/testRG/providers/Microsoft.Storage/storageAccounts/testAccount",
-            "region": "westus",
-            "createNewCloudService": false,
-            "originalStorageAccountOption": false
-          }
-        });
-
-        assert_eq!(the_articles_request().body(), expected);
-    }
-
-    #[test]
-    fn a_resource_group_is_sent_when_it_is_there() {
-        let mut request = the_articles_request();
-        let group = ArmId::new(format!("{SUBSCRIPTION}/resourceGroups/restores"));
-        request.target = Target::Disks {
-            storage_account: request.target.storage_account().clone(),
-            resource_group: Some(group.clone()),
-        };
-
-        assert_eq!(
-            request.body()["properties"]["targetResourceGroupId"],
-            group.as_str()
-        );
-    }
-
-    /// The article's body without what clients leave out today: nulls, the empty `affinityGroup`, `encryptionDetails`.
-    fn as_we_write_it(mut articles: Value) -> Value {
-        let properties = articles["properties"].as_object_mut().unwrap();
-        properties.retain(|name, value| {
-            !value.is_null() && name != "affinityGroup" && name != "encryptionDetails"
-        });
-        articles
-    }
-
-    #[test]
-    fn the_articles_body_that_replaces_disks_is_reproduced() {
-        let mut request = the_articles_request();
-        request.target = Target::OriginalLocation {
-            storage_account: request.target.storage_account().clone(),
-        };
-
-        let articles = json!({
-          "properties": {
-            "objectType": "IaasVMRestoreRequest",
-            "recoveryPointId": "20982486783671",
-            "recoveryType": "OriginalLocation",
-            "sourceResourceId": "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/testRG/providers/Microsoft.Compute/virtualMachines/testVM",
-            "storageAccountId": "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/testRG/providers/Microsoft.Storage/storageAccounts/testAccount",
-            "region": "westus",
-            "createNewCloudService": false,
-            "originalStorageAccountOption": false,
-            "affinityGroup": "",
-            "diskEncryptionSetId": null,
-            "subnetId": null,
-            "targetDomainNameId": null,
-            "targetResourceGroupId": null,
-            "targetVirtualMachineId": null,
-            "virtualNetworkId": null
-          }
-        });
-        assert_eq!(request.body(), as_we_write_it(articles));
-    }
-
-    #[test]
-    fn the_articles_body_that_makes_another_vm_is_reproduced() {
-        let mut request = the_articles_request();
-        request.recovery_point = RecoveryPointName::new("348916168024334");
-        let group = format!("{SUBSCRIPTION}/resourceGroups/targetRG");
-        let network = format!("{group}/providers/Microsoft.Network/virtualNetworks/testNet");
-        request.target = Target::AlternateLocation {
-            storage_account: ArmId::new(format!(
-                "{SUBSCRIPTION}/resourceGroups/testRG/providers/Microsoft.Storage/storageAccounts/testingAccount"
-            )),
-            resource_group: ArmId::new(&group),
-            virtual_machine: ArmId::new(format!(
-                "{group}/providers/Microsoft.Compute/virtualmachines/targetVM"
-            )),
-            subnet: ArmId::new(format!("{network}/subnets/default")),
-            virtual_network: ArmId::new(network),
-        };
-
-        let articles = json!({
-          "properties": {
-            "objectType": "IaasVMRestoreRequest",
-            "recoveryPointId": "348916168024334",
-            "recoveryType": "AlternateLocation",
-            "sourceResourceId": "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/testRG/providers/Microsoft.Compute/virtualMachines/testVM",
-            "targetVirtualMachineId": "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/targetRG/providers/Microsoft.Compute/virtualmachines/targetVM",
-            "targetResourceGroupId": "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/targetRG",
-            "storageAccountId": "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/testRG/providers/Microsoft.Storage/storageAccounts/testingAccount",
-            "virtualNetworkId": "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/targetRG/providers/Microsoft.Network/virtualNetworks/testNet",
-            "subnetId": "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/targetRG/providers/Microsoft.Network/virtualNetworks/testNet/subnets/default",
-            "region": "westus",
-            "createNewCloudService": false,
-            "originalStorageAccountOption": false,
-            "encryptionDetails": {
-              "encryptionEnabled": false
-            }
-          }
-        });
-        assert_eq!(request.body(), as_we_write_it(articles));
-    }
-
-    #[test]
-    fn only_replacing_disks_destroys_and_only_another_vm_is_made() {
-        let storage_account = ArmId::new("a");
-        let replaces = Target::OriginalLocation {
-            storage_account: storage_account.clone(),
-        };
-        let makes = Target::AlternateLocation {
-            storage_account,
-            resource_group: ArmId::new("g"),
-            virtual_machine: ArmId::new("vm"),
-            virtual_network: ArmId::new("n"),
-            subnet: ArmId::new("s"),
-        };
-        let disks = the_articles_request().target;
-
-        let words = |target: &Target| {
-            (
-                target.may_be_retried(),
-                target.overwrites_source(),
-                target.creates_virtual_machine().is_some(),
-            )
-        };
-        assert_eq!(words(&disks), (true, false, false));
-        assert_eq!(words(&makes), (true, false, true));
-        assert_eq!(words(&replaces), (false, true, false));
-    }
-}
+#[path = "request_tests.rs"]
+mod tests;

@@ -72,7 +72,7 @@ fn the_deployment_starts_the_controller_with_flags_that_it_knows() {
 fn rights_are_spelled_out_and_secrets_are_never_listed() {
     let objects = deployed();
     let mut findings = Vec::new();
-    for role in of_kind(&objects, "ClusterRole") {
+    for role in of_kind(&objects, "ClusterRole").chain(of_kind(&objects, "Role")) {
         let name = role["metadata"]["name"].as_str().unwrap_or_default();
         for rule in role["rules"].as_array().expect("rules") {
             let verbs = strings(&rule["verbs"]);
@@ -87,6 +87,15 @@ fn rights_are_spelled_out_and_secrets_are_never_listed() {
         }
     }
     expect_none(&findings, "rights that nobody should have:");
+
+    let local: Vec<&str> = of_kind(&objects, "RoleBinding")
+        .filter_map(|binding| binding["roleRef"]["name"].as_str())
+        .collect();
+    assert_eq!(
+        local,
+        ["vmrestore-controller-locks"],
+        "in the controller's own namespace"
+    );
 
     let bound: Vec<&str> = of_kind(&objects, "ClusterRoleBinding")
         .filter_map(|binding| binding["roleRef"]["name"].as_str())

@@ -30,6 +30,8 @@ async fn one_restore_costs_few_requests_and_few_writes() {
         ("GetVault", 2),
         ("ListProtectedItems", 1),
         ("ListRecoveryPoints", 1),
+        // The region of the storage account; its answer is kept for minutes.
+        ("GetStorageAccount", 1),
         ("TriggerRestore", 1),
         ("GetVaultOperationStatus", 3),
         ("ListJobs", 20),
@@ -81,6 +83,9 @@ async fn twenty_restores_at_once_share_the_lists_of_one() {
     assert_eq!(count(&counts, "GetToken"), 1);
     assert!(count(&counts, "ListProtectedItems") <= 3, "{counts}");
     assert!(count(&counts, "ListRecoveryPoints") <= 22, "{counts}");
+    // Shared by all, and kept for five minutes.
+    let accounts = u64::try_from(minutes).unwrap() / 5 + 3;
+    assert!(count(&counts, "GetStorageAccount") <= accounts, "{counts}");
     // One a minute, and as many again for the looks before the claims, which do not all start at once.
     let lists = u64::try_from(minutes).unwrap() * 2 + 10;
     assert!(count(&counts, "ListJobs") <= lists, "{lists}: {counts}");

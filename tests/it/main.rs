@@ -11,6 +11,7 @@ mod exactly_once;
 mod manifests;
 mod process;
 mod replay;
+mod restore_types;
 mod restores;
 mod secrets;
 mod support;

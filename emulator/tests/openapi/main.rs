@@ -5,6 +5,7 @@
 //! no answer shows any more fails the test, so that the list stays true.
 
 mod contract;
+mod sent_requests;
 #[path = "../emulator/support.rs"]
 mod support;
 

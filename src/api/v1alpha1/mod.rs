@@ -1,5 +1,5 @@
 //! Version `v1alpha1`: where a vault is and who may use it ([`vault`]), one run of one restore ([`restore`]),
-//! and what the controller says about that run ([`restore_status`]).
+//! where that restore goes ([`target`]), and what the controller says about the run ([`restore_status`]).
 
 mod condition_list;
 pub mod duration;
@@ -8,19 +8,23 @@ mod label_selector;
 pub mod restore;
 pub mod restore_status;
 pub mod stored_status;
+pub mod target;
 pub mod vault;
 
 pub use duration::DurationText;
 pub use job_status::{AzureError, Job, JobError, JobTask, Operation, Outputs};
 pub use restore::{
-    RecoveryPointSelector, RecoveryType, RestoreTarget, Timeouts, VaultRef, VmRestore,
-    VmRestoreSpec,
+    RecoveryPointSelector, RecoveryType, Timeouts, VaultRef, VmRestore, VmRestoreSpec,
 };
 pub use restore_status::{
-    Attempt, AttemptState, Candidate, Phase, ProtectedItem, RecoveryPointTier,
+    Attempt, AttemptState, Candidate, ExtendedLocation, Phase, ProtectedItem, RecoveryPointTier,
     SelectedRecoveryPoint, VmRestoreStatus,
 };
 pub use stored_status::{StoredStatus, Unreadable};
+pub use target::{
+    DiskNetworkAccess, IdentityType, NetworkAccess, Rehydrate, RehydratePriority, RestoreTarget,
+    VaultIdentity, Zone,
+};
 pub use vault::{
     AllowedNamespaces, ApiVersions, Auth, Cloud, Endpoints, JobMatching, JobMatchingState,
     RecoveryServicesVault, RecoveryServicesVaultSpec, RecoveryServicesVaultStatus, SecretKeyRef,

@@ -11,8 +11,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::duration::DurationText;
-use super::guid;
 use super::stored_status::StoredStatus;
+use super::target::{self, RestoreTarget, arm_id};
 
 /// Fields of the spec that are fixed once the object exists: together they say which restore is meant.
 pub const FROZEN: [&str; 6] = [
@@ -27,24 +27,8 @@ pub const FROZEN: [&str; 6] = [
 /// Fields of the spec that may change while the run goes on.
 pub const CONTROL: [&str; 3] = ["startBy", "retryLimit", "timeouts"];
 
-/// What CEL says of an Azure resource id, up to the provider.
-macro_rules! arm_id {
-    ($rest:literal) => {
-        concat!(
-            "self.matches('(?i)^/subscriptions/",
-            guid!(),
-            "/resourceGroups/[^/?#%\\\\s]{1,90}",
-            $rest,
-            "$')"
-        )
-    };
-}
-
 const VIRTUAL_MACHINE_ID: &str =
     arm_id!("/providers/Microsoft[.]Compute/virtualMachines/[^/?#%\\\\s]{1,64}");
-const STORAGE_ACCOUNT_ID: &str =
-    arm_id!("/providers/Microsoft[.]Storage/storageAccounts/[a-z0-9]{3,24}");
-const RESOURCE_GROUP_ID: &str = arm_id!("");
 const TIMEOUT: &str = "self.matches('^([0-9]{1,6}[hms])+$') && duration(self) >= duration('1s') && duration(self) <= duration('720h')";
 const DATE_TIME: &str = "self.matches('^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$') && timestamp(self) > timestamp('1970-01-01T00:00:00Z')";
 
@@ -135,7 +119,14 @@ fn frozen_fields_stay() -> Rule {
     )
 )]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = frozen_fields_stay())]
+#[x_kube(
+    validation = frozen_fields_stay(),
+    validation = target::a_new_machine_needs_its_place(),
+    validation = target::only_alternate_location_makes_a_machine(),
+    validation = target::only_restore_disks_chooses_disks(),
+    validation = target::original_location_has_its_place(),
+    validation = target::original_location_needs_start_by()
+)]
 pub struct VmRestoreSpec {
     /// The RecoveryServicesVault object that says where the backup lies and as whom to restore. Fixed from creation.
     pub vault_ref: VaultRef,
@@ -151,7 +142,9 @@ pub struct VmRestoreSpec {
     pub recovery_point: Option<RecoveryPointSelector>,
 
     /// What to restore, in Azure's own names. Fixed from creation.
-    /// RestoreDisks: all disks of the machine become new disks; nothing that exists is changed.
+    /// RestoreDisks: the disks of the machine become new disks; nothing that exists is changed.
+    /// OriginalLocation: the disks of the machine itself are replaced. It must exist; its old disks stay beside it. Needs startBy. One run at a time does this for one machine.
+    /// AlternateLocation: a new machine is created. Needs target.resourceGroupId, virtualMachineId, virtualNetworkId and subnetId.
     pub recovery_type: RecoveryType,
 
     /// Where the restored things go. Fixed from creation.
@@ -164,7 +157,7 @@ pub struct VmRestoreSpec {
     pub run_id: String,
 
     /// No restore is started after this time (RFC 3339, for example 2026-11-22T18:00:00Z); one that has been started is still found and followed.
-    /// Recommended for manifests kept in Git: Azure forgets its jobs after some months, and a manifest applied to a rebuilt cluster would then start anew. May change at any time.
+    /// Required for OriginalLocation. Recommended for manifests kept in Git: Azure forgets its jobs after some months, and a manifest applied to a rebuilt cluster would then start anew. May change at any time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", length(max = 40))]
     #[x_kube(validation = Rule::new(DATE_TIME).message("startBy must be a date and time with a zone: write for example 2026-11-22T18:00:00Z"))]
@@ -208,26 +201,23 @@ pub struct RecoveryPointSelector {
 /// What to restore, in Azure's own names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 pub enum RecoveryType {
-    /// All disks of the machine become new disks; nothing that exists is changed.
+    /// The disks of the machine become new disks; nothing that exists is changed.
     RestoreDisks,
+    /// The disks of the machine itself are replaced.
+    OriginalLocation,
+    /// A new machine is created.
+    AlternateLocation,
 }
 
-/// Where the restored things go.
-#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RestoreTarget {
-    /// Azure resource id of the staging storage account, in the region of the vault. Azure writes the configuration of the machine and a deployment template into it.
-    /// Example: /subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/restores/providers/Microsoft.Storage/storageAccounts/restorestaging
-    #[schemars(length(max = 512))]
-    #[x_kube(validation = Rule::new(STORAGE_ACCOUNT_ID).message("target.storageAccountId must be the id of a storage account: write /subscriptions/<subscription id>/resourceGroups/<resource group>/providers/Microsoft.Storage/storageAccounts/<name>"))]
-    pub storage_account_id: String,
-
-    /// Azure resource id of the resource group that the restored managed disks go to. Left out: Azure writes unmanaged VHD files into the storage account, which takes much longer; status says so.
-    /// Example: /subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/restores
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 256))]
-    #[x_kube(validation = Rule::new(RESOURCE_GROUP_ID).message("target.resourceGroupId must be the id of a resource group: write /subscriptions/<subscription id>/resourceGroups/<resource group>"))]
-    pub resource_group_id: Option<String>,
+impl RecoveryType {
+    /// Azure's word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::RestoreDisks => "RestoreDisks",
+            Self::OriginalLocation => "OriginalLocation",
+            Self::AlternateLocation => "AlternateLocation",
+        }
+    }
 }
 
 /// How long to wait for what.

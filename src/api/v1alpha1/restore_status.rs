@@ -204,12 +204,27 @@ pub struct SelectedRecoveryPoint {
     /// Where its data lies.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tiers: Vec<RecoveryPointTier>,
+    /// The edge zone that the machine was in; it is restored there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extended_location: Option<ExtendedLocation>,
     /// Why this one was chosen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The first few points that were looked at and what was thought of them; 5 at most.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub candidates: Vec<Candidate>,
+}
+
+/// A place beside the regions of Azure.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ExtendedLocation {
+    /// Its name, for example losangeles
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// EdgeZone.
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    pub location_type: Option<String>,
 }
 
 /// One place where the data of a recovery point lies.

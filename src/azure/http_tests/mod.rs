@@ -4,6 +4,7 @@ mod listings;
 mod reads;
 mod secrets;
 mod small_azure;
+mod surroundings;
 mod tokens;
 mod triggers;
 
@@ -55,6 +56,10 @@ fn a_request() -> RestoreRequest {
             storage_account: ArmId::new("/subscriptions/sub/x"),
             resource_group: None,
         },
+        options: Default::default(),
+        edge_zone: None,
+        rehydrates: false,
+        guard_requests: Vec::new(),
     }
 }
 

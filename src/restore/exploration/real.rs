@@ -46,6 +46,7 @@ pub fn intent(kind: Kind) -> Intent {
         ),
         point: None,
         target: target(kind),
+        options: Default::default(),
         vault: ArmId::new("v"),
     }
 }
@@ -188,6 +189,7 @@ pub fn holder(run: u8) -> Holder {
         key: Some(key_of(run)),
         namespace: "n".to_owned(),
         name: run.to_string(),
+        vault: Some(ArmId::new("v")),
     }
 }
 
@@ -197,6 +199,7 @@ pub fn facts() -> VaultFacts {
         location: "westus".to_owned(),
         storage_redundancy: None,
         cross_region_restore: None,
+        ..VaultFacts::default()
     }
 }
 
@@ -226,5 +229,6 @@ pub fn point() -> RecoveryPoint {
         soft_deleted: false,
         expires: None,
         managed: Some(true),
+        details: Default::default(),
     }
 }

@@ -12,8 +12,8 @@ use super::super::facts::{
     VaultError, VaultFacts,
 };
 use super::super::following::worth_writing;
-use super::super::ids::{ArmId, ClaimId, JobId, OperationId, RecoveryPointName, RunKey};
-use super::super::item_lock::{Holder, HolderState, ItemLock};
+use super::super::ids::{ArmId, ClaimId, JobId, OperationId, RecoveryPointName};
+use super::super::item_lock::{Holder, HolderState, ItemLock, Taker};
 use super::super::note::{Note, NoteKind};
 use super::super::pace::Limits;
 use super::super::pass::{After, Pass};
@@ -38,7 +38,7 @@ pub enum Real {
     Operation(Option<Operation>),
     Job(Option<Box<JobDetail>>),
     Matching(Matching),
-    Lock(ItemLock),
+    Lock(Box<ItemLock>),
     Holder(HolderState),
 }
 
@@ -138,7 +138,7 @@ impl ItemLocks for Port {
         }
     }
 
-    async fn take_lock(&self, _: &ArmId, read: &ItemLock, _: RunKey) -> Result<(), StoreError> {
+    async fn take_lock(&self, read: &ItemLock, _: Taker<'_>) -> Result<(), StoreError> {
         self.done(Call::TakeLock(version_of(read))).await
     }
 
@@ -218,6 +218,24 @@ impl Vault for Port {
 
     async fn recovery_points(&self, _: &ProtectedItem) -> Result<Vec<RecoveryPoint>, VaultError> {
         Ok(vec![real::point()])
+    }
+
+    /// There is one vault in these worlds.
+    async fn restore_in_progress_in(
+        &self,
+        _: &ArmId,
+        _: &ArmId,
+    ) -> Result<Option<JobId>, VaultError> {
+        Ok(None)
+    }
+
+    /// There is one vault in these worlds.
+    async fn restore_in_progress_in(
+        &self,
+        _: &ArmId,
+        _: &ArmId,
+    ) -> Result<Option<JobId>, VaultError> {
+        Ok(None)
     }
 
     async fn recovery_point(

@@ -1,9 +1,10 @@
 //! Finds the item and chooses the recovery point.
 
-use super::super::choose;
+use super::super::choose::{self, Question};
 use super::super::ports::{Clock, JobsNeed, RunStore, StoreError, Stored, Vault};
 use super::super::progress;
 use super::super::record::{Note, NoteKind};
+use super::checking::Hindrance;
 use super::{AT_ONCE, After, Pass};
 
 impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
@@ -76,10 +77,14 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
             }
         };
         let now = self.clock.now();
-        let vm = intent.vm.name();
+        let question = Question {
+            vm: intent.vm.name(),
+            now: now.wall,
+            may_rehydrate: intent.options.rehydrate.is_some(),
+        };
         let chosen = match &intent.point {
             Some(name) => match vault.recovery_point(&item, name).await {
-                Ok(point) => choose::named(point, name, vm, now.wall),
+                Ok(point) => choose::named(point, name, &question),
                 Err(error) => {
                     return self
                         .trouble(&stored, &error, "the recovery point cannot be read")
@@ -87,7 +92,7 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
                 }
             },
             None => match vault.recovery_points(&item).await {
-                Ok(points) => choose::newest(&points, vm, now.wall),
+                Ok(points) => choose::newest(&points, &question),
                 Err(error) => {
                     return self
                         .trouble(&stored, &error, "the recovery points cannot be listed")
@@ -98,6 +103,14 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
         let chosen = match chosen {
             Ok(chosen) => chosen,
             Err(note) => return self.stand_still(&stored, *note).await,
+        };
+        let checked = self.check(&vault, &stored.run, (&item, chosen, &facts.location));
+        let chosen = match Box::pin(checked).await {
+            Ok(chosen) => chosen,
+            Err(Hindrance::Unsuitable(note)) => return self.stand_still(&stored, *note).await,
+            Err(Hindrance::Trouble(error, what)) => {
+                return self.trouble(&stored, &error, what).await;
+            }
         };
         let mut record = stored.run.record.clone();
         progress::unblocked(&mut record);

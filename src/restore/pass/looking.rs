@@ -12,6 +12,7 @@ use super::super::progress;
 use super::super::questions::{self, claim_of, item_of};
 use super::super::record::{AttemptState, Matching, Resolve, Run};
 use super::super::release::{self, Release};
+use super::checking::Hindrance;
 use super::{AT_ONCE, After, Pass};
 
 impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
@@ -21,7 +22,7 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
         vault: V,
         stored: Stored<S::Version>,
     ) -> Result<After, StoreError> {
-        let turn = Box::pin(self.take_turn(&stored.run)).await?;
+        let turn = Box::pin(self.take_turn(&stored.run, &vault)).await?;
         let begun_after = match turn {
             Turn::NotAsked => stored.read_at.boot,
             Turn::Ours | Turn::Others(_) => self.clock.now().boot,
@@ -70,6 +71,17 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
                 Err(error) => {
                     let what = format!("whether vm {vm} exists already cannot be read");
                     return self.trouble(&stored, &error, &what).await;
+                }
+            }
+        }
+        if matches!(decision, Decision::Claim(_)) {
+            match self.check_around(&vault, run).await {
+                Ok(()) => {}
+                Err(Hindrance::Unsuitable(note)) => {
+                    decision = Decision::Hold(note.kind, note.message);
+                }
+                Err(Hindrance::Trouble(error, what)) => {
+                    return self.trouble(&stored, &error, what).await;
                 }
             }
         }

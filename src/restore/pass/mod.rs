@@ -15,6 +15,7 @@ use super::record::{Claim, Matching, Memory, Note, NoteKind, Record, Run};
 use super::release;
 use super::request::RestoreRequest;
 
+mod checking;
 mod choosing;
 mod following;
 mod locking;
@@ -345,14 +346,14 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
     }
 }
 
+/// The request of a run that has chosen its point, as far as its object tells it.
 fn request_of(run: &Run) -> Option<(ProtectedItem, RestoreRequest)> {
-    let request = RestoreRequest {
-        source: run.intent.vm.clone(),
-        recovery_point: run.record.point.as_ref()?.point.name.clone(),
-        region: run.record.region.clone()?,
-        target: run.intent.target.clone(),
-    };
-    Some((item_of(run)?, request))
+    let point = &run.record.point.as_ref()?.point;
+    let region = run.record.region.clone()?;
+    Some((
+        item_of(run)?,
+        RestoreRequest::of(&run.intent, point, region),
+    ))
 }
 
 #[cfg(test)]

@@ -18,9 +18,10 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
         attempt: u8,
     ) -> Result<After, StoreError> {
         let run = &stored.run;
-        let Some((item, request)) = request_of(run) else {
+        let Some((item, mut request)) = request_of(run) else {
             return self.choose(vault, stored).await;
         };
+        request.guard_requests = self.memory.guard_requests.clone();
         let claim = Claim {
             attempt,
             id: self.store.new_claim_id(),

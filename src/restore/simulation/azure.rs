@@ -142,6 +142,7 @@ impl Vault for Port {
                 location: "westus".to_owned(),
                 storage_redundancy: None,
                 cross_region_restore: None,
+                ..VaultFacts::default()
             })
         })
         .await
@@ -175,9 +176,19 @@ impl Vault for Port {
                 soft_deleted: false,
                 expires: None,
                 managed: Some(true),
+                details: Default::default(),
             }])
         })
         .await
+    }
+
+    /// There is one vault in this world.
+    async fn restore_in_progress_in(
+        &self,
+        _: &ArmId,
+        _: &ArmId,
+    ) -> Result<Option<JobId>, VaultError> {
+        Ok(None)
     }
 
     async fn recovery_point(

@@ -1,7 +1,7 @@
 //! The lock of the VM, as the API server stores it.
 
-use super::super::ids::{ArmId, RunKey};
-use super::super::item_lock::{self, Holder, HolderState, ItemLock};
+use super::super::ids::ArmId;
+use super::super::item_lock::{self, Holder, HolderState, ItemLock, Taker};
 use super::super::ports::{ItemLocks, StoreError};
 use super::object_store::Port;
 use super::script::Moment;
@@ -13,6 +13,7 @@ impl World {
             key: Some(self.runs[run].key),
             namespace: "n".to_owned(),
             name: format!("r{run}"),
+            vault: Some(self.runs[run].intent.vault.clone()),
         });
         ItemLock {
             version: self.lock.map(|(version, _)| version.to_string()),
@@ -35,7 +36,7 @@ impl ItemLocks for Port {
         self.access(|world| Ok(world.item_lock())).await
     }
 
-    async fn take_lock(&self, _: &ArmId, read: &ItemLock, _: RunKey) -> Result<(), StoreError> {
+    async fn take_lock(&self, read: &ItemLock, _: Taker<'_>) -> Result<(), StoreError> {
         let (run, process) = (self.run, self.process);
         self.world.lock().witness(Moment::TakingLock);
         self.access(|world| {

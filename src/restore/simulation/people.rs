@@ -38,6 +38,7 @@ impl World {
             Event::FillIds => self.weather.ids_filled = true,
             Event::RestoreElsewhere => self.somebody_restores(None),
             Event::DuplicateJob => self.somebody_restores(Some(self.aim)),
+            Event::FreeLock => self.lock = None,
             Event::TakeName => {
                 let now = self.now;
                 self.runs[self.aim].name_taken.get_or_insert(now);

@@ -172,6 +172,7 @@ fn intended(run: usize, kind: Kind, control: Control) -> Intended {
             ),
             point: None,
             target: kind.target(run),
+            options: Default::default(),
             vault: vault_id(),
         },
         first_control: control,

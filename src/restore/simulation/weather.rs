@@ -105,6 +105,8 @@ pub enum Event {
     RestoreElsewhere,
     /// A second job with the id of the run's last one.
     DuplicateJob,
+    /// A person deletes the Lease by hand.
+    FreeLock,
     /// Somebody makes a VM of the name that the run would make.
     TakeName,
     /// That VM is deleted.

@@ -17,13 +17,20 @@ const WITHOUT_MEANING: [&str; 5] = [
 ];
 
 /// Fields that a `VmRestore` can say in this version. Others are listed, but are no mistake of the controller.
-const SUPPORTED: [&str; 7] = [
+const SUPPORTED: [&str; 14] = [
     "objectType",
     "recoveryPointId",
     "recoveryType",
     "sourceResourceId",
     "storageAccountId",
     "targetResourceGroupId",
+    "targetVirtualMachineId",
+    "virtualNetworkId",
+    "subnetId",
+    "restoreDiskLunList",
+    "zones",
+    "diskEncryptionSetId",
+    "identityInfo",
     "region",
 ];
 
@@ -60,9 +67,17 @@ pub fn compare(sent: &Value, recorded: &Value) -> Differences {
 fn fields(body: &Value) -> serde_json::Map<String, Value> {
     let inner = body.get("properties").unwrap_or(body);
     let all = inner.as_object().cloned().unwrap_or_default();
-    all.into_iter()
+    let mut all: serde_json::Map<String, Value> = all
+        .into_iter()
         .filter(|(_, value)| !value.is_null())
-        .collect()
+        .collect();
+    // Newer clients name the account there when an identity of the vault reaches it; older ones sent both sides as before.
+    if let Some(details) = all.remove("identityBasedRestoreDetails") {
+        let account = details.get("targetStorageAccountId").cloned();
+        all.entry("storageAccountId")
+            .or_insert(account.unwrap_or_default());
+    }
+    all
 }
 
 fn same(ours: Option<&Value>, theirs: Option<&Value>) -> bool {
@@ -72,6 +87,15 @@ fn same(ours: Option<&Value>, theirs: Option<&Value>) -> bool {
             .eq_ignore_ascii_case(theirs.trim_end_matches('/')),
         // `false` is what leaving a switch out means.
         (None, Some(Value::Bool(false))) | (Some(Value::Bool(false)), None) => true,
+        // The CLI writes LUNs as strings.
+        (Some(Value::Array(ours)), Some(Value::Array(theirs))) => {
+            let text = |value: &Value| {
+                value
+                    .as_str()
+                    .map_or_else(|| value.to_string(), str::to_owned)
+            };
+            ours.iter().map(text).eq(theirs.iter().map(text))
+        }
         (ours, theirs) => ours == theirs,
     }
 }
@@ -99,8 +123,7 @@ mod tests {
     #[test]
     fn a_missing_supported_field_is_wrong_and_another_one_is_listed() {
         let sent = json!({"recoveryPointId": "1"});
-        let recorded =
-            json!({"recoveryPointId": "1", "storageAccountId": "/a", "restoreDiskLunList": []});
+        let recorded = json!({"recoveryPointId": "1", "storageAccountId": "/a", "restoreWithManagedDisks": true});
 
         let differences = compare(&sent, &recorded);
 
@@ -110,7 +133,24 @@ mod tests {
         );
         assert_eq!(
             differences.unsupported,
-            ["restoreDiskLunList: sent nothing, recorded []"]
+            ["restoreWithManagedDisks: sent nothing, recorded true"]
+        );
+    }
+
+    #[test]
+    fn luns_and_accounts_are_compared_however_a_client_writes_them() {
+        let sent = json!({"restoreDiskLunList": [0, 2], "identityInfo": {"isSystemAssignedIdentity": true},
+            "identityBasedRestoreDetails": {"targetStorageAccountId": "/a"}});
+        let recorded = json!({"restoreDiskLunList": ["0", "2"], "identityInfo": {"isSystemAssignedIdentity": true},
+            "storageAccountId": "/A"});
+
+        assert_eq!(compare(&sent, &recorded), Differences::default());
+        let other = json!({"restoreDiskLunList": ["0"]});
+        assert_eq!(
+            compare(&json!({"restoreDiskLunList": [1]}), &other)
+                .wrong
+                .len(),
+            1
         );
     }
 

@@ -46,8 +46,6 @@ pub struct Outcome {
 pub enum Ran {
     /// It has no restore of the primary region: it was read, nothing was run.
     NothingToRun,
-    /// The API server does not accept such a `VmRestore`; its reason.
-    NotSupported(String),
     /// It was played: what differs from the recording, the report, and the final status.
     Played {
         differences: Vec<String>,
@@ -61,7 +59,7 @@ impl Outcome {
     /// Whether nothing differs from the recording.
     pub fn is_good(&self) -> bool {
         match &self.result {
-            Ran::NothingToRun | Ran::NotSupported(_) => true,
+            Ran::NothingToRun => true,
             Ran::Played { differences, .. } => differences.is_empty(),
         }
     }
@@ -73,7 +71,6 @@ impl Outcome {
             Ran::NothingToRun => vec![format!(
                 "decoded  {name}: no restore of the primary region in it"
             )],
-            Ran::NotSupported(reason) => vec![format!("skipped  {name}: {reason}")],
             Ran::Played {
                 differences,
                 report,
@@ -136,10 +133,9 @@ impl Outcome {
 pub fn summary(outcomes: &[Outcome]) -> String {
     let count = |is: fn(&Outcome) -> bool| outcomes.iter().filter(|each| is(each)).count();
     format!(
-        "{} as recorded, {} different, {} not supported in this version, {} without a restore",
+        "{} as recorded, {} different, {} without a restore",
         count(|each| matches!(each.result, Ran::Played { .. }) && each.is_good()),
         count(|each| !each.is_good()),
-        count(|each| matches!(each.result, Ran::NotSupported(_))),
         count(|each| matches!(each.result, Ran::NothingToRun)),
     )
 }
@@ -194,17 +190,7 @@ pub async fn run_one(
         .apply_text(&vault_of(&restore, &namespace, &server))
         .await?;
     let manifest = vm_restore_of(&restore, &namespace);
-    let refused = |error: &TestbedError| matches!(error, TestbedError::Kubectl { stderr, .. } if stderr.contains("invalid") || stderr.contains("Invalid") || stderr.contains("unknown field") || stderr.contains("strict decoding"));
-    match plane.apply_text(&manifest).await {
-        Ok(_) => {}
-        Err(error) if refused(&error) && !is_supported(&restore) => {
-            let kind = text(&restore.body, "recoveryType").to_owned();
-            return Ok(outcome(Ran::NotSupported(format!(
-                "recoveryType {kind} is not in this version"
-            ))));
-        }
-        Err(error) => return Err(error),
-    }
+    plane.apply_text(&manifest).await?;
 
     let options = ControllerOptions {
         namespaces: vec![namespace.clone()],
@@ -291,11 +277,35 @@ fn vm_restore_of(restore: &Restore, namespace: &str) -> String {
     for (field, name) in [
         ("storageAccountId", "storageAccountId"),
         ("targetResourceGroupId", "resourceGroupId"),
+        ("targetVirtualMachineId", "virtualMachineId"),
+        ("virtualNetworkId", "virtualNetworkId"),
+        ("subnetId", "subnetId"),
+        ("diskEncryptionSetId", "diskEncryptionSetId"),
     ] {
         if let Some(id) = body.get(field).and_then(Value::as_str) {
             target.push_str(&format!("    {name}: {id}\n"));
         }
     }
+    if let Some(zone) = body.pointer("/zones/0").and_then(Value::as_str) {
+        target.push_str(&format!("    zone: \"{zone}\"\n"));
+    }
+    match luns_of(body).as_deref() {
+        None => {}
+        Some([]) => target.push_str("    osDiskOnly: true\n"),
+        Some(luns) => target.push_str(&format!("    diskLuns: [{}]\n", luns.join(", "))),
+    }
+    if let Some(identity) = body.get("identityInfo").filter(|info| info.is_object()) {
+        let own = identity["isSystemAssignedIdentity"] == true;
+        let id = text(identity, "managedIdentityResourceId");
+        target.push_str(&match own {
+            true => "    vaultIdentity: {type: SystemAssigned}\n".to_owned(),
+            false => format!("    vaultIdentity: {{type: UserAssigned, resourceId: {id}}}\n"),
+        });
+    }
+    let start_by = match text(body, "recoveryType") {
+        "OriginalLocation" => "  startBy: \"2100-01-01T00:00:00Z\"\n",
+        _ => "",
+    };
     format!(
         "apiVersion: azurebackup.dev/v1alpha1
 kind: VmRestore
@@ -306,7 +316,7 @@ spec:
   recoveryPoint: {{name: \"{}\"}}
   recoveryType: {}
   retryLimit: 0
-  target:
+{start_by}  target:
 {target}",
         text(body, "sourceResourceId"),
         restore.recovery_point,
@@ -314,8 +324,11 @@ spec:
     )
 }
 
-fn is_supported(restore: &Restore) -> bool {
-    text(&restore.body, "recoveryType") == "RestoreDisks"
+/// The chosen LUNs, which the CLI writes as strings.
+fn luns_of(body: &Value) -> Option<Vec<String>> {
+    let luns = body.get("restoreDiskLunList")?.as_array()?;
+    let text = |lun: &Value| lun.as_str().map_or_else(|| lun.to_string(), str::to_owned);
+    Some(luns.iter().map(text).collect())
 }
 
 fn or_nothing(value: &str) -> &str {

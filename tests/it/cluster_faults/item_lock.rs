@@ -3,11 +3,10 @@
 use super::a_quick_restore;
 use crate::support::world::World;
 use jiff::Timestamp;
-use serde_json::{Value, json};
 use testbed::ControlPlane;
 use vmrestore::controller::item_lock::{ItemLeases, LockingObject, name_of};
 use vmrestore::restore::ids::{ArmId, RunKey, Scope};
-use vmrestore::restore::item_lock::{Holder, HolderState};
+use vmrestore::restore::item_lock::{Holder, HolderState, Taker};
 use vmrestore::restore::ports::{ItemLocks as _, StoreError};
 
 const NAMESPACE: &str = "vmrestore-system";
@@ -20,6 +19,10 @@ fn vm(name: &str) -> ArmId {
 
 fn run(n: u128) -> RunKey {
     uuid::Uuid::from_u128(n).to_string().parse().unwrap()
+}
+
+fn taker(vm: &ArmId, key: RunKey) -> Taker<'_> {
+    Taker { vm, key, vault: vm }
 }
 
 /// A client with the rights of a ServiceAccount of the controller's namespace, which is its default one.
@@ -46,33 +49,12 @@ fn leases<'a>(
     }
 }
 
-/// An account that may do with Leases what the item lock does, and read restores; `deploy/rbac.yaml` has no such rights
-/// while no type that this version offers writes over a VM.
-async fn an_account_with_rights(plane: &ControlPlane) -> &'static str {
-    let rights = json!([
-        {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get", "create", "patch", "delete"]},
-    ]);
-    let subject = json!([{"kind": "ServiceAccount", "name": "locking", "namespace": NAMESPACE}]);
-    let role = |kind: &str, name: &str| json!({"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name});
-    let bound = |role: Value| {
-        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
-            "metadata": {"name": "locking", "namespace": NAMESPACE}, "roleRef": role, "subjects": subject})
-    };
-    let own = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
-        "metadata": {"name": "locking", "namespace": NAMESPACE}, "rules": rights});
-    let everywhere = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
-        "metadata": {"name": "locking"}, "roleRef": role("ClusterRole", "vmrestore-controller"), "subjects": subject});
-    let list = json!({"apiVersion": "v1", "kind": "List", "items": [own, bound(role("Role", "locking")), everywhere]});
-    plane.apply_text(&list.to_string()).await.unwrap();
-    "locking"
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn item_lock_has_one_holder_and_goes_by_comparing_alone() {
     let world = World::start("lock").await;
     let plane = world.stage.plane;
-    let account = an_account_with_rights(plane).await;
-    let client = client_of(plane, account).await;
+    // With the controller's own rights, as it is deployed.
+    let client = client_of(plane, "vmrestore-controller").await;
     let scope = Scope::new("test");
     let namespace = world.namespace().to_owned();
     let object = |name: &'static str| LockingObject {
@@ -90,8 +72,8 @@ async fn item_lock_has_one_holder_and_goes_by_comparing_alone() {
     let free = one.read_lock(&vm).await.unwrap();
     assert!(free.version.is_none() && free.holder.is_none(), "{free:?}");
     let (first, second) = futures::join!(
-        one.take_lock(&vm, &free, run(1)),
-        other.take_lock(&vm, &free, run(2))
+        one.take_lock(&free, taker(&vm, run(1))),
+        other.take_lock(&free, taker(&vm, run(2)))
     );
     assert_eq!(
         [first.is_ok(), second.is_ok()]
@@ -113,12 +95,17 @@ async fn item_lock_has_one_holder_and_goes_by_comparing_alone() {
         (holder.namespace.as_str(), holder.name.as_str()),
         (namespace.as_str(), winner)
     );
+    assert_eq!(
+        holder.vault.as_ref(),
+        Some(&vm),
+        "the lock remembers the vault"
+    );
 
     // What was read before somebody wrote it down again is no ground for a takeover or a release.
     let key = holder.key.unwrap();
     let holders = if winner == "one" { &one } else { &other };
-    holders.take_lock(&vm, &held, key).await.unwrap();
-    let takeover = other.take_lock(&vm, &held, run(3)).await;
+    holders.take_lock(&held, taker(&vm, key)).await.unwrap();
+    let takeover = other.take_lock(&held, taker(&vm, run(3))).await;
     assert!(
         matches!(takeover, Err(StoreError::Conflict)),
         "{takeover:?}"
@@ -130,8 +117,8 @@ async fn item_lock_has_one_holder_and_goes_by_comparing_alone() {
     // With the version that stands, both go through, once.
     let now = one.read_lock(&vm).await.unwrap();
     let takeovers = futures::join!(
-        one.take_lock(&vm, &now, run(4)),
-        other.take_lock(&vm, &now, run(5))
+        one.take_lock(&now, taker(&vm, run(4))),
+        other.take_lock(&now, taker(&vm, run(5)))
     );
     assert!(takeovers.0.is_ok() != takeovers.1.is_ok(), "{takeovers:?}");
     let taken = one.read_lock(&vm).await.unwrap();
@@ -139,7 +126,7 @@ async fn item_lock_has_one_holder_and_goes_by_comparing_alone() {
     let free = one.read_lock(&vm).await.unwrap();
     assert!(free.holder.is_none(), "{free:?}");
     // Released in between: not taken by what was read before.
-    let late = other.take_lock(&vm, &taken, run(6)).await;
+    let late = other.take_lock(&taken, taker(&vm, run(6))).await;
     assert!(matches!(late, Err(StoreError::Conflict)), "{late:?}");
 
     // Without rights nothing is known, of the lock or of its holder.
@@ -147,12 +134,13 @@ async fn item_lock_has_one_holder_and_goes_by_comparing_alone() {
     let blind = leases(&stranger, &scope, object("one"));
     let read = blind.read_lock(&vm).await;
     assert!(matches!(read, Err(StoreError::Refused(_))), "{read:?}");
-    let take = blind.take_lock(&vm, &free, run(7)).await;
+    let take = blind.take_lock(&free, taker(&vm, run(7))).await;
     assert!(matches!(take, Err(StoreError::Refused(_))), "{take:?}");
     let holder = |name: &str, key| Holder {
         key: Some(key),
         namespace: namespace.clone(),
         name: name.to_owned(),
+        vault: None,
     };
     let nobody = holder("nobody", run(8));
     assert_eq!(blind.holder_state(&nobody).await, HolderState::Unknown);

@@ -52,8 +52,8 @@ fn assert_one_after_the_other(world: World, jobs: usize) -> Played {
     played
 }
 
-/// Way 9. The lock was taken after the look: a run that had looked long ago found the lock free, while the job of a run that
-/// had timed out went on.
+/// Way 9. The lock was taken after the look: a run that had looked long ago found the lock free, which a person had freed, while
+/// the job of a run that had timed out went on.
 #[test]
 fn way_9_the_lock_is_taken_before_the_look() {
     let world = two_runs(
@@ -64,7 +64,8 @@ fn way_9_the_lock_is_taken_before_the_look() {
             Until(Moment::AskingForLock),
             stop(1),
             wake(0),
-            Until(Moment::LockReleased),
+            Until(Moment::LetGo),
+            Do(Event::FreeLock),
             wake(1),
         ],
     );

@@ -168,7 +168,7 @@ pub(super) const ROWS: &[Row] = &[
         edits: &[
             Edit {
                 file: "pass/looking.rs",
-                text: "self.take_turn(&stored.run)",
+                text: "self.take_turn(&stored.run, &vault)",
                 replacement: "async { Ok::<_, StoreError>(Turn::NotAsked) }",
             },
             Edit {
@@ -176,7 +176,7 @@ pub(super) const ROWS: &[Row] = &[
                 text: "Err(error) => return self.look_failed(&stored, &error).await,\n        };",
                 replacement: "Err(error) => return self.look_failed(&stored, &error).await,
         };
-        let turn = self.take_turn(&stored.run).await?;",
+        let turn = self.take_turn(&stored.run, &vault).await?;",
             },
             // An old look is not acted on: with that alone the order would not matter here.
             Edit {

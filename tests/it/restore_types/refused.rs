@@ -1,0 +1,106 @@
+//! What only Azure's data tells is told before anything is sent.
+
+use super::{as_new, in_place, put_vm};
+use crate::support::objects::{Restore, a_restore};
+use crate::support::reading::{follows_the_table, message, phase};
+use crate::support::world::World;
+use serde_json::{Value, json};
+
+/// VM and object of one name, its point, the reason, and what the message says.
+type Case = (&'static str, Restore, Value, &'static str, &'static str);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_work_is_told_with_its_reason_and_nothing_is_sent() {
+    let world = World::start("unsuited").await;
+    let snapshot = json!({"tiers": ["InstantRP"]});
+    let disks = |name: &str| a_restore(name, &format!("testRG/{name}"));
+    let cases: Vec<Case> = vec![
+        (
+            "u-secret",
+            in_place("u-secret", "u-secret"),
+            json!({"encrypted": true}),
+            "EncryptedVirtualMachine",
+            "is encrypted with Azure Disk Encryption",
+        ),
+        (
+            "u-copy",
+            as_new("u-copy", "u-copy", "u-made"),
+            json!({"encrypted": true}),
+            "EncryptedVirtualMachine",
+            "recoveryType RestoreDisks",
+        ),
+        (
+            "u-fresh",
+            in_place("u-fresh", "u-fresh"),
+            snapshot.clone(),
+            "TransferNotFinished",
+            "has not been transferred to the vault yet",
+        ),
+        (
+            "u-lun",
+            disks("u-lun").with("target.diskLuns", json!([0, 7])),
+            json!({}),
+            "DiskNotInRecoveryPoint",
+            "no disk with LUN 7 (spec.target.diskLuns), it has the LUNs 0, 1",
+        ),
+        (
+            "u-public",
+            disks("u-public").with("target.diskNetworkAccess.option", "SameAsOnSourceDisks"),
+            json!({}),
+            "TargetUnsuitable",
+            "no disk of vm u-public has private access",
+        ),
+        (
+            "u-cold",
+            disks("u-cold").with("recoveryPoint.name", "1"),
+            json!({"tiers": ["ArchivedRP"]}),
+            "RecoveryPointUnusable",
+            "target.rehydrate",
+        ),
+    ];
+    for (vm, _, point, _, _) in &cases {
+        put_vm(&world, vm, point.clone()).await;
+    }
+
+    let told = cases.iter().map(async |(vm, restore, _, reason, words)| {
+        world.apply(restore.json()).await;
+        let object = world.with_reason(vm, reason).await;
+        assert!(message(&object).contains(words), "{}", message(&object));
+        follows_the_table(&object);
+        assert!(world.azure.posts(vm).await.is_empty(), "{vm}");
+    });
+    futures::future::join_all(told).await;
+
+    // The snapshot arrives in the vault, and the run goes on by itself.
+    put_vm(&world, "u-fresh", json!({})).await;
+    let ended = world.ended("u-fresh").await;
+    assert_eq!(phase(&ended), "Succeeded", "{ended:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_encrypted_machine_comes_back_as_disks() {
+    let world = World::start("secret").await;
+    put_vm(&world, "s-disks", json!({"encrypted": true})).await;
+
+    let ended = world.run(&a_restore("s-disks", "testRG/s-disks")).await;
+
+    assert_eq!(phase(&ended), "Succeeded", "{ended:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_that_exists_is_not_made_again() {
+    let world = World::start("exists").await;
+    put_vm(&world, "e-source", json!({})).await;
+    let there = json!({"name": "e-there", "resourceGroup": "restores", "recoveryPoints": []});
+    world.azure.put_vm(there).await;
+
+    let ended = world.run(&as_new("e-new", "e-source", "e-there")).await;
+
+    assert_eq!(phase(&ended), "Failed");
+    assert!(
+        message(&ended).contains("exists already and nothing was restored"),
+        "{}",
+        message(&ended)
+    );
+    assert!(world.azure.posts("e-source").await.is_empty());
+}
