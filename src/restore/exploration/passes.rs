@@ -351,7 +351,7 @@ impl Passes {
             Answer::Operation(ended) => Real::Operation(ended.map(real::operation)),
             Answer::Job(job) => Real::Job(job.map(|job| Box::new(real::detail(job, time)))),
             Answer::Matching(matched) => Real::Matching(matched.matching()),
-            Answer::Lock(lock) => Real::Lock(real::lock(lock)),
+            Answer::Lock(lock) => Real::Lock(Box::new(real::lock(lock))),
             Answer::Holder(state) => Real::Holder(state),
         }
     }

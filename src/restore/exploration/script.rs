@@ -133,7 +133,7 @@ fn version_of(lock: &ItemLock) -> u8 {
 impl ItemLocks for Port {
     async fn read_lock(&self, _: &ArmId) -> Result<ItemLock, StoreError> {
         match self.ask(Call::ReadLock).await {
-            Real::Lock(lock) => Ok(lock),
+            Real::Lock(lock) => Ok(*lock),
             other => unreachable!("a lock answered {other:?}"),
         }
     }
@@ -218,15 +218,6 @@ impl Vault for Port {
 
     async fn recovery_points(&self, _: &ProtectedItem) -> Result<Vec<RecoveryPoint>, VaultError> {
         Ok(vec![real::point()])
-    }
-
-    /// There is one vault in these worlds.
-    async fn restore_in_progress_in(
-        &self,
-        _: &ArmId,
-        _: &ArmId,
-    ) -> Result<Option<JobId>, VaultError> {
-        Ok(None)
     }
 
     /// There is one vault in these worlds.

@@ -9,6 +9,7 @@ fn held_by(key: Option<RunKey>) -> ItemLock {
             key,
             namespace: "n".to_owned(),
             name: "r".to_owned(),
+            vault: None,
         }),
     }
 }

@@ -17,7 +17,7 @@ use super::super::facts::{
 };
 use super::super::fixtures::*;
 use super::super::ids::{ArmId, ClaimId, OperationId, RecoveryPointName, RunKey};
-use super::super::item_lock::{Holder, HolderState, ItemLock};
+use super::super::item_lock::{Holder, HolderState, ItemLock, Taker};
 use super::super::ports::{Budget, Deadline, ItemLocks, Trigger};
 use super::super::record::{AttemptState as S, End, ItemNames, Mark, Phase, Resolve};
 use super::super::request::Target;
@@ -201,6 +201,7 @@ impl Vault for Paper {
             location: "westus".to_owned(),
             storage_redundancy: None,
             cross_region_restore: None,
+            ..VaultFacts::default()
         })
     }
 
@@ -255,6 +256,14 @@ impl Vault for Paper {
         Ok(false)
     }
 
+    async fn restore_in_progress_in(
+        &self,
+        _: &ArmId,
+        _: &ArmId,
+    ) -> Result<Option<JobId>, VaultError> {
+        Ok(None)
+    }
+
     fn interval(&self) -> SignedDuration {
         SignedDuration::from_secs(40)
     }
@@ -266,7 +275,7 @@ impl ItemLocks for Paper {
         Ok(self.sheet().lock.clone())
     }
 
-    async fn take_lock(&self, _: &ArmId, _: &ItemLock, _: RunKey) -> Result<(), StoreError> {
+    async fn take_lock(&self, _: &ItemLock, _: Taker<'_>) -> Result<(), StoreError> {
         self.sheet().asked.push("take_lock");
         Ok(())
     }
