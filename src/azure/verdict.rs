@@ -256,10 +256,12 @@ pub(super) fn read(seen: &Seen, absence: Absence, known: Known) -> (ReadVerdict,
     };
     let code = reply.error.code.as_str();
     let error = || told(reply);
+    let mendable = |kind| (failed(kind, error(), MENDABLE), Lesson::Nothing);
     let at_least = |wait: SignedDuration| reply.retry_after.map_or(wait, |asked| asked.max(wait));
     match reply.status {
         200..=299 => (ReadVerdict::Body, Lesson::Nothing),
-        401 if known.token_renewed || is_one_of(code, &WRONG_TENANT) => (
+        401 if is_one_of(code, &WRONG_TENANT) => mendable(RefusalKind::Authentication),
+        401 if known.token_renewed => (
             failed(RefusalKind::Authentication, error(), MENDABLE),
             Lesson::DropToken,
         ),
@@ -267,23 +269,15 @@ pub(super) fn read(seen: &Seen, absence: Absence, known: Known) -> (ReadVerdict,
         400 if is_one_of(code, &REFUSED_VERSION) && known.version_left => {
             (ReadVerdict::Again, Lesson::NextVersion)
         }
-        400 if is_one_of(code, &REFUSED_VERSION) => (
-            failed(RefusalKind::ApiVersion, error(), MENDABLE),
-            Lesson::Nothing,
-        ),
-        403 => (
-            failed(RefusalKind::Permission, error(), MENDABLE),
-            Lesson::Nothing,
-        ),
-        404 if absence == Absence::OfResource && !is_one_of(code, &MISSING_RESOURCE) => (
-            failed(RefusalKind::NotFound, error(), MENDABLE),
-            Lesson::Nothing,
-        ),
+        400 if is_one_of(code, &REFUSED_VERSION) => mendable(RefusalKind::ApiVersion),
+        403 => mendable(RefusalKind::Permission),
+        404 if absence == Absence::OfResource && !is_one_of(code, &MISSING_RESOURCE) => {
+            mendable(RefusalKind::NotFound)
+        }
         404 if absence == Absence::OfResource => (ReadVerdict::Absent, Lesson::Nothing),
-        404 if absence == Absence::OfVault || names_the_vault(reply) => (
-            failed(RefusalKind::VaultNotFound, error(), MENDABLE),
-            Lesson::Nothing,
-        ),
+        404 if absence == Absence::OfVault || names_the_vault(reply) => {
+            mendable(RefusalKind::VaultNotFound)
+        }
         404 => (ReadVerdict::Absent, Lesson::Nothing),
         400 if absence == Absence::OnNotFoundOrBadRequest
             || (absence == Absence::OnNotFound && code.contains("NotFound")) =>

@@ -215,7 +215,11 @@ async fn another_vaults_list_tells_whether_a_restore_of_the_vm_runs_there() {
         let asked = azure.requests();
         let asked = asked.iter().find(|seen| seen.is("vaults/other/")).unwrap();
         assert!(asked.is("api-version=2024-04-01"), "{}", asked.target);
-        assert!(asked.is("operation+eq+%27Restore%27"), "{}", asked.target);
+        assert!(
+            asked.is("operation%20eq%20%27Restore%27"),
+            "{}",
+            asked.target
+        );
         let odd = vault
             .restore_in_progress_in(&ArmId::new("/subscriptions/s"), &vm)
             .await;
