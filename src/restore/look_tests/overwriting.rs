@@ -89,6 +89,25 @@ fn what_writes_over_a_vm_is_never_tried_again_by_itself_once_anything_may_have_s
 }
 
 #[test]
+fn what_writes_over_a_vm_ends_with_its_failed_job_also_when_a_later_operation_failed() {
+    let mut operation = accepted(2, S::OperationFailed);
+    operation.error = Some(ErrorText {
+        code: TRANSIENT.to_owned(),
+        message: String::new(),
+    });
+    let run = overwriting(vec![failed(1, "j", TRANSIENT), operation]);
+    let mut look = scene(run, WINDOW_OVER, vec![job(1, "j", J::Failed, WINDOW_OVER)]);
+    look.turn = Turn::Ours;
+
+    let decision = decide(&look);
+
+    assert!(
+        matches!(decision, Decision::End(End::Failed(Failure::JobFailed), _)),
+        "{decision:?}"
+    );
+}
+
+#[test]
 fn a_retry_of_what_writes_over_a_vm_needs_ids_that_count() {
     let run = says(overwriting(vec![attempt(1, S::Blocked)]), Resolve::Retry);
     let mut look = scene(run, WINDOW_OVER, vec![]);
