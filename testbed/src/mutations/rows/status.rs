@@ -24,10 +24,9 @@ pub(super) const ROWS: &[Row] = &[
             text: ".filter(|attempt| attempt.error.is_some());",
             replacement: ".filter(|_| true);",
         }],
-        caught_by: &[
-            Test("a_failed_job_that_a_list_alone_showed_is_read_before_anything_follows_it"),
-            Test("a_status_that_gets_lost_names_every_failed_job_again"),
-        ],
+        caught_by: &[Test(
+            "a_failed_job_that_a_list_alone_showed_is_read_before_anything_follows_it",
+        )],
     },
     Row {
         name: "a run that knows no job times out by a look of before",
@@ -37,7 +36,7 @@ pub(super) const ROWS: &[Row] = &[
             text: "in_vain.is_some_and(|since| late >= window && now.boot >= since + window)",
             replacement: "in_vain.is_some() || memory.last_look.is_some_and(since) || late >= window",
         }],
-        caught_by: &[Test("plan::tests"), Schedules(5_000)],
+        caught_by: &[Test("plan::tests"), Schedules(2_000)],
     },
     Row {
         name: "what is written while a deletion waits does not say so",
