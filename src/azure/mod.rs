@@ -37,6 +37,8 @@ mod fakes;
 mod http_tests;
 #[cfg(test)]
 mod recordings_tests;
+#[cfg(test)]
+mod recovery_points_tests;
 
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::sync::atomic::AtomicBool;

@@ -11,6 +11,7 @@ use std::task::{Context, Poll, Waker};
 use jiff::SignedDuration;
 use uuid::Uuid;
 
+use super::super::choose::TakenBetween;
 use super::super::facts::{
     JobDetail, Listing, Now, Operation, ProtectedItem, RecoveryPoint, SeenJob, Tier,
     TriggerOutcome, VaultError, VaultFacts,
@@ -236,7 +237,11 @@ impl Vault for Port {
         }))
     }
 
-    async fn recovery_points(&self, _: &ProtectedItem) -> Result<Vec<RecoveryPoint>, VaultError> {
+    async fn recovery_points(
+        &self,
+        _: &ProtectedItem,
+        _: Option<TakenBetween>,
+    ) -> Result<Vec<RecoveryPoint>, VaultError> {
         Ok(vec![RecoveryPoint {
             name: RecoveryPointName::new("1"),
             object_type: String::new(),
@@ -246,7 +251,7 @@ impl Vault for Port {
                 kind: "HardenedRP".to_owned(),
                 status: "Valid".to_owned(),
             }],
-            soft_deleted: false,
+            soft_deleted: Some(false),
             expires: None,
             managed: Some(true),
         }])

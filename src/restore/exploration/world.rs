@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::super::choose::PointSelector;
 use super::super::following::worth_writing;
 use super::super::ids::{ArmId, CanonicalRun, JobId, RequestId, RunKey, Scope};
 use super::super::item_lock::{self, Holder, HolderState, ItemLock};
@@ -185,7 +186,7 @@ impl World {
                 vm: ArmId::new(
                     "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/web",
                 ),
-                point: None,
+                point: PointSelector::default(),
                 target: fixed.target(),
                 vault: ArmId::new("v"),
             },
