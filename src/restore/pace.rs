@@ -74,3 +74,24 @@ pub fn listable(started: jiff::Timestamp, now: super::facts::Now) -> jiff::Times
 
 /// How far back the first look at a vault goes.
 pub const HISTORY: SignedDuration = SignedDuration::from_hours(180 * 24);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_list_of_points_is_read_less_often() {
+        for (points, seconds) in [
+            (0, 45),
+            (1, 45),
+            (200, 45),
+            (400, 60),
+            (401, 90),
+            (9_999, 1_500),
+        ] {
+            let wait = before_points_again(points);
+            assert_eq!(wait, SignedDuration::from_secs(seconds), "{points}");
+        }
+        assert!(before_points_again(usize::MAX).is_positive());
+    }
+}

