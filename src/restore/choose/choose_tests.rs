@@ -190,7 +190,11 @@ fn an_archived_point_is_taken_where_it_may_be_rehydrated() {
         ..asked()
     };
 
-    let chosen = newest(&[archived.clone()], &Criteria::default(), &question);
+    let chosen = newest(
+        std::slice::from_ref(&archived),
+        &Criteria::default(),
+        &question,
+    );
     let by_name = named(Some(archived), &RecoveryPointName::new("1"), &question);
 
     assert_eq!(name_of(chosen), "1");
@@ -389,7 +393,7 @@ fn rules_that_cannot_be_checked_are_named() {
         p.tiers.clear();
     });
 
-    let chosen = newest(&[old.clone()], &Criteria::default(), &asked()).unwrap();
+    let chosen = newest(&[old], &Criteria::default(), &asked()).unwrap();
     let by_name = named(Some(oldest), &RecoveryPointName::new("1"), &asked()).unwrap();
 
     assert_eq!(

@@ -154,8 +154,8 @@ fn fits(point: &RecoveryPoint, wish: &Criteria, may_rehydrate: bool) -> bool {
     };
     in_tier
         && rank >= wanted
-        && !wish.at_or_before.is_some_and(|last| time > last)
-        && !wish.not_before.is_some_and(|first| time < first)
+        && wish.at_or_before.is_none_or(|last| time <= last)
+        && wish.not_before.is_none_or(|first| time >= first)
 }
 
 fn number(point: &RecoveryPoint) -> u64 {

@@ -172,20 +172,3 @@ async fn a_selector_never_changes_and_its_tier_has_a_default() {
     let taken = api.patch("candidate", &dry_run, &Patch::Merge(&same)).await;
     assert!(taken.is_ok(), "{taken:?}");
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_example_with_every_selector_is_accepted() {
-    let plane = installed_control_plane().await;
-    let namespace = plane.namespace("example-05").await.unwrap();
-    let path = testbed::repository().join("examples/05-restore-at-or-before.yaml");
-    let text = std::fs::read_to_string(path).unwrap();
-    for field in ["atOrBefore", "notBefore", "minConsistency", "tier"] {
-        assert!(text.contains(&format!("\n    {field}: ")), "{field}");
-    }
-
-    let applied = plane
-        .apply_text(&text.replace("namespace: team-a", &format!("namespace: {namespace}")))
-        .await;
-
-    assert!(applied.is_ok(), "{}", testbed::chain(&applied.unwrap_err()));
-}
