@@ -12,6 +12,7 @@ use reqwest::header::{
 use reqwest::{Method, Url};
 use uuid::Uuid;
 
+use super::body::{LIMIT_BYTES, whole_body};
 use super::clock::{AnyClock, SharedClock};
 use super::deadline::{self, DeadlineLayer};
 use super::decode;
@@ -20,9 +21,6 @@ use super::verdict::{Reply, TransportFault, ours};
 use super::{AzureMetrics, AzureOptions, SetupError};
 use crate::restore::ids::{OperationId, RequestId};
 use crate::restore::ports::Deadline;
-
-/// Longest answer that is read; a page of 200 jobs has about 200 kB.
-pub(super) const BODY_LIMIT_BYTES: usize = 32 * 1024 * 1024;
 
 /// Time for name, TCP and TLS together. Socket time-outs are real time, also under a time scale.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -125,7 +123,7 @@ impl Arm {
             .body(body);
         deadline::within(
             deadline,
-            self.exchange("trigger_restore", &request_id, request, BODY_LIMIT_BYTES),
+            self.exchange("trigger_restore", &request_id, request, LIMIT_BYTES),
         )
         .await
     }
@@ -296,21 +294,6 @@ fn headers(token: &str, request_id: &str) -> Result<HeaderMap, TransportFault> {
         HeaderValue::from_str(request_id).map_err(bad)?,
     );
     Ok(headers)
-}
-
-/// The body, or nothing if it broke off or is longer than the limit.
-pub(super) async fn whole_body(
-    mut response: reqwest::Response,
-    limit_bytes: usize,
-) -> Option<Vec<u8>> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.ok()? {
-        if body.len() + chunk.len() > limit_bytes {
-            return None;
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Some(body)
 }
 
 /// The error and what caused it, without its URL, whose query may be signed.

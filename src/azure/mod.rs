@@ -12,6 +12,7 @@
 mod arm;
 mod authority;
 mod board;
+mod body;
 mod clock;
 mod clouds;
 mod codes;

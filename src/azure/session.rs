@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::arm::{self, Answer, Arm};
 use super::board::{AzureTime, Board};
+use super::body;
 use super::clock::{SharedClock, with_jitter};
 use super::decode::{field, text};
 use super::gate::{Gate, Kind};
@@ -130,7 +131,7 @@ impl Session {
             self.gate.admit(ask.kind, ask.budget)?;
             let version = self.versions.current(ask.area);
             let url = link.clone().unwrap_or_else(|| self.url(ask, &version));
-            let limit = body_limit_bytes(ask.kind);
+            let limit = body::limit_bytes(ask.kind);
             let result = self.arm.get(ask.operation, url, &bearer.token, limit).await;
             let seen = self.note(ask.kind, &result);
             let known = Known {
@@ -341,20 +342,6 @@ impl Session {
             retry_after: with_jitter(error.retry_after),
             ..error
         }
-    }
-}
-
-/// Longest answer to a read. A page of 200 recovery points has about 300 kB, of encrypted machines some MB of key material
-/// that is dropped, and becomes several times as much while it is decoded.
-fn body_limit_bytes(kind: Kind) -> usize {
-    match kind {
-        Kind::Points => 8 * 1024 * 1024,
-        Kind::Jobs
-        | Kind::Operations
-        | Kind::Items
-        | Kind::Vault
-        | Kind::Compute
-        | Kind::Trigger => arm::BODY_LIMIT_BYTES,
     }
 }
 
