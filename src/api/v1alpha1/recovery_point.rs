@@ -14,7 +14,7 @@ const NAME_ALONE: &str = "!has(self.name) || (!has(self.atOrBefore) && !has(self
 const IN_ORDER: &str = "!has(self.notBefore) || !has(self.atOrBefore) || timestamp(self.notBefore) <= timestamp(self.atOrBefore)";
 
 /// Chooses a recovery point: exactly the one that is named, or the newest of those that fit everything else that stands here.
-/// Points that are expired, soft-deleted, archived or of another kind are never taken.
+/// A point that nobody can restore from, such as a soft-deleted or expired one, is never taken.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(

@@ -465,11 +465,11 @@ fn when_none_qualifies_the_rules_are_counted_and_the_nearest_is_named() {
 
     assert_eq!(
         message_of(newest(&points, &criteria, &asked())),
-        "none of the 4 recovery points of vm web qualifies as newest AppConsistent at or before 2025-06-04T00:00:00Z (1 soft-deleted, 2 later than atOrBefore, 1 below minConsistency); the nearest is 2 of 2025-01-01T00:00:00Z (CrashConsistent): to restore it create a new VmRestore whose spec.recoveryPoint is with minConsistency CrashConsistent"
+        "none of the 4 recovery points of vm web qualifies as newest AppConsistent at or before 2025-06-04T00:00:00Z (1 soft-deleted, 2 later than atOrBefore, 1 below minConsistency); the nearest is 2 of 2025-01-01T00:00:00Z (CrashConsistent): to restore it create a new VmRestore with recoveryPoint.minConsistency CrashConsistent"
     );
     let dates = message_of(newest(&points, &only_dates, &asked()));
     assert!(
-        dates.contains("the nearest is 4 of 2025-06-05T06:06:00.5121087Z (AppConsistent): to restore it create a new VmRestore whose spec.recoveryPoint is with atOrBefore 2025-06-05T06:06:00.5121087Z"),
+        dates.contains("the nearest is 4 of 2025-06-05T06:06:00.5121087Z (AppConsistent): to restore it create a new VmRestore with recoveryPoint.atOrBefore 2025-06-05T06:06:00.5121087Z"),
         "{dates}"
     );
 }

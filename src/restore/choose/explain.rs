@@ -224,13 +224,14 @@ fn advice(nearest: &Judged<'_>) -> String {
         steps.push(first.to_owned());
     }
     if !with.is_empty() || !without.is_empty() {
-        let with = with.iter().map(|field| format!("with {field}"));
-        let without = without.iter().map(|field| format!("without {field}"));
+        let with = with
+            .iter()
+            .map(|field| format!("with recoveryPoint.{field}"));
+        let without = without
+            .iter()
+            .map(|field| format!("without recoveryPoint.{field}"));
         let fields: Vec<String> = with.chain(without).collect();
-        steps.push(format!(
-            "create a new VmRestore whose spec.recoveryPoint is {}",
-            fields.join(" and ")
-        ));
+        steps.push(format!("create a new VmRestore {}", fields.join(" and ")));
     }
     let consistency = match point.consistency.as_str() {
         "" => String::new(),

@@ -270,19 +270,19 @@ proptest! {
         let name = said.split(' ').next().unwrap();
         let nearest = points.iter().find(|p| p.name.as_str() == name).unwrap();
         let mut better = wish;
-        if said.contains("with atOrBefore") {
+        if said.contains("with recoveryPoint.atOrBefore") {
             better.at_or_before = nearest.time;
         }
-        if said.contains("with notBefore") {
+        if said.contains("with recoveryPoint.notBefore") {
             better.not_before = nearest.time;
         }
-        if said.contains("with minConsistency") {
+        if said.contains("with recoveryPoint.minConsistency") {
             better.min_consistency = Consistency::parse(&nearest.consistency);
         }
-        if said.contains("without minConsistency") {
+        if said.contains("without recoveryPoint.minConsistency") {
             better.min_consistency = None;
         }
-        if said.contains("without tier") {
+        if said.contains("without recoveryPoint.tier") {
             better.tier = None;
         }
         let rehydrated = may_rehydrate || said.contains("rehydrate it");

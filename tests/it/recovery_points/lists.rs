@@ -15,6 +15,9 @@ async fn lists(world: &World) -> u64 {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_right_one_of_9999_points_is_found_within_bounds() {
     let world = World::start("vast").await;
+    // Azure's links to the next page were recorded with an old version, at which tiers are numbers (CONTRACT 4).
+    let old_links = json!({"service": {"nextLinkApiVersion": "2017-07-01"}});
+    world.azure.patch(old_links).await;
     // The first restore warms up what every restore needs, so that the memory below is that of the list.
     let small = world.run(&choosing("small", "stopped-1", json!({}))).await;
     assert_eq!(phase(&small), "Succeeded", "{small:#}");

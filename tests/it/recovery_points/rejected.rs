@@ -180,14 +180,14 @@ async fn when_no_point_fits_the_wishes_the_nearest_one_is_named_and_the_advice_l
     stand_still(&[
         ("too-old", "nearest", json!({"notBefore": "2018-06-05T00:00:00Z", "minConsistency": "AppConsistent"}), none, &[
             base, "(1 soft-deleted, 1 older than notBefore, 1 below minConsistency)",
-            "the nearest is 3 of 2018-06-05T06:00:00Z (CrashConsistent): to restore it create a new VmRestore whose spec.recoveryPoint is with minConsistency CrashConsistent, or wait for the next backup",
+            "the nearest is 3 of 2018-06-05T06:00:00Z (CrashConsistent): to restore it create a new VmRestore with recoveryPoint.minConsistency CrashConsistent, or wait for the next backup",
         ]),
         ("too-early", "nearest", json!({"atOrBefore": "2018-06-04T00:00:00Z"}), none, &[
             base, "usable at or before 2018-06-04T00:00:00Z (1 soft-deleted, 2 later than atOrBefore)",
-            "the nearest is 2 of 2018-06-04T06:06:00.5121087Z (AppConsistent)", "with atOrBefore 2018-06-04T06:06:00.5121087Z",
+            "the nearest is 2 of 2018-06-04T06:06:00.5121087Z (AppConsistent)", "with recoveryPoint.atOrBefore 2018-06-04T06:06:00.5121087Z",
         ]),
-        ("too-late", "nearest", json!({"notBefore": "2018-06-05T06:00:01Z"}), none, &["with notBefore 2018-06-05T06:00:00Z"]),
-        ("wrong-tier", "nearest", json!({"tier": "VaultStandard"}), none, &["2 without a usable copy in VaultStandard", "the nearest is 3 of", "without tier"]),
+        ("too-late", "nearest", json!({"notBefore": "2018-06-05T06:00:01Z"}), none, &["with recoveryPoint.notBefore 2018-06-05T06:00:00Z"]),
+        ("wrong-tier", "nearest", json!({"tier": "VaultStandard"}), none, &["2 without a usable copy in VaultStandard", "the nearest is 3 of", "without recoveryPoint.tier"]),
     ])
     .await;
     let past = world.get("VmRestore", "too-early").await.unwrap();
