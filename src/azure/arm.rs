@@ -12,6 +12,7 @@ use reqwest::header::{
 use reqwest::{Method, Url};
 use uuid::Uuid;
 
+use super::body::{LIMIT_BYTES, whole_body};
 use super::clock::{AnyClock, SharedClock};
 use super::deadline::{self, DeadlineLayer};
 use super::decode;
@@ -20,9 +21,6 @@ use super::verdict::{Reply, TransportFault, ours};
 use super::{AzureMetrics, AzureOptions, SetupError};
 use crate::restore::ids::{OperationId, RequestId};
 use crate::restore::ports::Deadline;
-
-/// Longest answer that is read; a page of 200 jobs has about 200 kB.
-const BODY_LIMIT_BYTES: usize = 32 * 1024 * 1024;
 
 /// Time for name, TCP and TLS together. Socket time-outs are real time, also under a time scale.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -87,19 +85,21 @@ impl Arm {
         })
     }
 
-    /// Sends one GET.
+    /// Sends one GET whose answer may have so many bytes.
     pub async fn get(
         &self,
         operation: &'static str,
         url: Url,
         token: &str,
+        body_limit_bytes: usize,
     ) -> Result<Answer, TransportFault> {
         let request_id = Uuid::new_v4().to_string();
         let request = self
             .reads
             .request(Method::GET, url)
             .headers(headers(token, &request_id)?);
-        self.exchange(operation, &request_id, request).await
+        self.exchange(operation, &request_id, request, body_limit_bytes)
+            .await
     }
 
     /// Sends one POST, once, unless the deadline passes before the first byte can be written.
@@ -123,7 +123,7 @@ impl Arm {
             .body(body);
         deadline::within(
             deadline,
-            self.exchange("trigger_restore", &request_id, request),
+            self.exchange("trigger_restore", &request_id, request, LIMIT_BYTES),
         )
         .await
     }
@@ -133,6 +133,7 @@ impl Arm {
         operation: &'static str,
         request_id: &str,
         request: reqwest::RequestBuilder,
+        body_limit_bytes: usize,
     ) -> Result<Answer, TransportFault> {
         let begun = Instant::now();
         let mut path = String::new();
@@ -144,7 +145,7 @@ impl Arm {
             (_, Err(error)) => Err(error),
         };
         let result = match sent {
-            Ok(response) => Ok(self.answer(response).await),
+            Ok(response) => Ok(self.answer(response, body_limit_bytes).await),
             Err(error) => Err(self.fault(error)),
         };
         let elapsed = begun.elapsed();
@@ -180,10 +181,10 @@ impl Arm {
         result
     }
 
-    async fn answer(&self, mut response: reqwest::Response) -> Answer {
+    async fn answer(&self, mut response: reqwest::Response, body_limit_bytes: usize) -> Answer {
         let status = response.status().as_u16();
         let headers = std::mem::take(response.headers_mut());
-        let body = whole_body(response).await;
+        let body = whole_body(response, body_limit_bytes).await;
         let error = match (status, &body) {
             (200..=299, _) | (_, None) => ours(""),
             (_, Some(body)) => decode::error_text(body, &self.scrubber),
@@ -293,18 +294,6 @@ fn headers(token: &str, request_id: &str) -> Result<HeaderMap, TransportFault> {
         HeaderValue::from_str(request_id).map_err(bad)?,
     );
     Ok(headers)
-}
-
-/// The body, or nothing if it broke off or is longer than the limit.
-pub(super) async fn whole_body(mut response: reqwest::Response) -> Option<Vec<u8>> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.ok()? {
-        if body.len() + chunk.len() > BODY_LIMIT_BYTES {
-            return None;
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Some(body)
 }
 
 /// The error and what caused it, without its URL, whose query may be signed.

@@ -14,7 +14,8 @@ use jiff::SignedDuration;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::AzureMetrics;
-use super::arm::{causes, retry_after, whole_body};
+use super::arm::{causes, retry_after};
+use super::body::{LIMIT_BYTES, whole_body};
 use super::clock::SharedClock;
 
 /// Carries azure_identity's request over our client and keeps what came back.
@@ -115,7 +116,7 @@ impl AuthorityTransport {
             self.clock.now().wall,
             "",
         );
-        let Some(body) = whole_body(response).await else {
+        let Some(body) = whole_body(response, LIMIT_BYTES).await else {
             return Err(self.fault("its answer broke off".to_owned()));
         };
         tracing::debug!(

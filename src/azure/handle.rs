@@ -10,6 +10,7 @@ use super::jobs::{self, Window};
 use super::session::{Ask, Session};
 use super::verdict::{self, Absence};
 use super::versions::Area;
+use crate::restore::choose::TakenBetween;
 use crate::restore::facts::{
     JobDetail, Listing, Operation, ProtectedItem, RecoveryPoint, RefusalKind, Surroundings,
     TriggerOutcome, VaultError, VaultFacts,
@@ -59,8 +60,9 @@ impl Vault for VaultHandle {
     async fn recovery_points(
         &self,
         item: &ProtectedItem,
+        between: Option<TakenBetween>,
     ) -> Result<Vec<RecoveryPoint>, VaultError> {
-        self.session.points_of(item).await
+        self.session.points_of(item, between).await
     }
 
     async fn recovery_point(

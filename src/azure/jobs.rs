@@ -40,7 +40,8 @@ impl Window {
     }
 }
 
-fn azure_date(time: Timestamp) -> String {
+/// A time as filters of Azure Backup take it (CONTRACT 4).
+pub(super) fn azure_date(time: Timestamp) -> String {
     let time = time.to_zoned(TimeZone::UTC).datetime();
     let (half, hour) = match time.hour() {
         0 => ("AM", 12),

@@ -12,6 +12,7 @@
 mod arm;
 mod authority;
 mod board;
+mod body;
 mod clock;
 mod clouds;
 mod codes;
@@ -41,6 +42,8 @@ mod golden_tests;
 mod http_tests;
 #[cfg(test)]
 mod recordings_tests;
+#[cfg(test)]
+mod recovery_points_tests;
 
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::sync::atomic::AtomicBool;

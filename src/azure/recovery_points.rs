@@ -1,16 +1,21 @@
 //! Recovery points: all pages of a list, or one (CONTRACT 6). Key material of encrypted VMs is dropped while decoding: no
 //! field that could hold it is read.
 
+use std::collections::HashMap;
+
+use jiff::SignedDuration;
 use serde_json::Value;
 
 use super::decode::{enum_of, field, text, text_of, time_of, truth};
 use super::gate::Kind;
+use super::jobs::azure_date;
 use super::scrub::Scrubber;
 use super::session::{Ask, Session};
 use super::verdict::{self, Absence};
 use super::versions::Area;
+use crate::restore::choose::TakenBetween;
 use crate::restore::facts::{
-    ExtendedLocation, PointDetails, ProtectedItem, RecoveryPoint, Tier, VaultError,
+    ExtendedLocation, PointDetails, ProtectedItem, RecoveryPoint, RefusalKind, Tier, VaultError,
 };
 use crate::restore::ids::RecoveryPointName;
 use crate::restore::ports::Budget;
@@ -20,6 +25,12 @@ const TIER_KINDS: [&str; 4] = ["Invalid", "InstantRP", "HardenedRP", "ArchivedRP
 
 /// Tier statuses by number.
 const TIER_STATUSES: [&str; 5] = ["Invalid", "Valid", "Disabled", "Deleted", "Rehydrated"];
+
+/// Azure keeps at most 9,999 points of an item (CONTRACT 14); more is no list of points, and would not fit into memory.
+const MOST_POINTS: usize = 20_000;
+
+/// There are four kinds of copies (CONTRACT 1); the status must stay writable whatever Azure says.
+const MOST_TIERS: usize = 16;
 
 /// The path of an item below its vault.
 pub(super) fn item_path(item: &ProtectedItem) -> [&str; 6] {
@@ -34,19 +45,41 @@ pub(super) fn item_path(item: &ProtectedItem) -> [&str; 6] {
 }
 
 impl Session {
-    /// Every recovery point of an item; none if the item is gone.
-    pub async fn points_of(&self, item: &ProtectedItem) -> Result<Vec<RecoveryPoint>, VaultError> {
+    /// Every recovery point of an item; none if the item is gone. With `between` Azure is asked to keep to those times.
+    ///
+    /// A filter that Azure refuses is left out: it only saves pages.
+    pub async fn points_of(
+        &self,
+        item: &ProtectedItem,
+        between: Option<TakenBetween>,
+    ) -> Result<Vec<RecoveryPoint>, VaultError> {
+        let filter = between.map(date_filter);
+        match self.list_points(item, filter.as_deref()).await {
+            Err(error) if filter.is_some() && error.kind == RefusalKind::BadRequest => {
+                tracing::debug!(
+                    error_code = error.error.code,
+                    "Azure refused to filter recovery points by date"
+                );
+                self.list_points(item, None).await
+            }
+            listed => listed,
+        }
+    }
+
+    async fn list_points(
+        &self,
+        item: &ProtectedItem,
+        filter: Option<&str>,
+    ) -> Result<Vec<RecoveryPoint>, VaultError> {
         let below = [&item_path(item)[..], &["recoveryPoints"]].concat();
-        let ask = ask("list_recovery_points", &below);
-        let entries = self
-            .pages(&ask)
-            .await?
-            .map(|(entries, _)| entries)
-            .unwrap_or_default();
-        Ok(entries
-            .iter()
-            .filter_map(|entry| recovery_point(entry, &self.arm.scrubber))
-            .collect())
+        let ask = Ask {
+            filter,
+            ..ask("list_recovery_points", &below)
+        };
+        let mut points = Points::default();
+        self.each_page(&ask, |entries| points.take(&entries, &self.arm.scrubber))
+            .await?;
+        Ok(points.known)
     }
 
     /// One recovery point.
@@ -60,10 +93,59 @@ impl Session {
         let Some(body) = self.read(&ask).await? else {
             return Ok(None);
         };
-        recovery_point(&body, &self.arm.scrubber)
-            .map(Some)
-            .ok_or_else(|| verdict::unreadable("the recovery point has no name or no properties"))
+        let point = recovery_point(&body, &self.arm.scrubber).ok_or_else(|| {
+            verdict::unreadable("the recovery point has no name or no properties")
+        })?;
+        // Its name is what is restored.
+        if !point.name.as_str().eq_ignore_ascii_case(name.as_str()) {
+            let what = format!("the answer is about recovery point {}", point.name);
+            return Err(verdict::unreadable(&what));
+        }
+        Ok(Some(point))
     }
+}
+
+/// The points of the pages so far, each name once.
+#[derive(Default)]
+struct Points {
+    known: Vec<RecoveryPoint>,
+    places: HashMap<RecoveryPointName, usize>,
+}
+
+impl Points {
+    /// Takes a page. Of a point that stands on two pages, because it changed in between, the later one counts.
+    fn take(&mut self, entries: &[Value], scrubber: &Scrubber) -> Result<(), VaultError> {
+        for point in entries
+            .iter()
+            .filter_map(|entry| recovery_point(entry, scrubber))
+        {
+            match self.places.get(&point.name) {
+                Some(place) => self.known[*place] = point,
+                None => {
+                    self.places.insert(point.name.clone(), self.known.len());
+                    self.known.push(point);
+                }
+            }
+        }
+        if self.known.len() > MOST_POINTS {
+            let what = format!("the list has more than {MOST_POINTS} recovery points");
+            return Err(verdict::unreadable(&what));
+        }
+        Ok(())
+    }
+}
+
+/// Both dates, as Azure demands, rounded outwards to whole seconds.
+fn date_filter(between: TakenBetween) -> String {
+    let to = between
+        .to
+        .saturating_add(SignedDuration::from_secs(1))
+        .unwrap_or(between.to);
+    format!(
+        "startDate eq '{}' and endDate eq '{}'",
+        azure_date(between.from),
+        azure_date(to)
+    )
 }
 
 fn ask<'a>(operation: &'static str, below: &'a [&'a str]) -> Ask<'a> {
@@ -92,7 +174,8 @@ pub(super) fn recovery_point(entry: &Value, scrubber: &Scrubber) -> Option<Recov
                 .map(str::to_owned)
         })?;
     let nothing = Value::Null;
-    let more = field(properties, "recoveryPointProperties").unwrap_or(&nothing);
+    let told = field(properties, "recoveryPointProperties");
+    let more = told.unwrap_or(&nothing);
     let tiers = field(properties, "recoveryPointTierDetails").and_then(Value::as_array);
     Some(RecoveryPoint {
         name: RecoveryPointName::new(scrubber.clean(&name)),
@@ -102,11 +185,14 @@ pub(super) fn recovery_point(entry: &Value, scrubber: &Scrubber) -> Option<Recov
         tiers: tiers
             .into_iter()
             .flatten()
+            .take(MOST_TIERS)
             .map(|entry| tier(entry, scrubber))
             .collect(),
-        soft_deleted: field(more, "isSoftDeleted")
-            .and_then(truth)
-            .unwrap_or(false),
+        soft_deleted: told.map(|more| {
+            field(more, "isSoftDeleted")
+                .and_then(truth)
+                .unwrap_or(false)
+        }),
         expires: time_of(more, "expiryTime"),
         managed: field(properties, "isManagedVirtualMachine").and_then(truth),
         details: PointDetails {
@@ -149,70 +235,5 @@ fn tier(entry: &Value, scrubber: &Scrubber) -> Tier {
     Tier {
         kind: read("type", &TIER_KINDS),
         status: read("status", &TIER_STATUSES),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn tiers_come_as_numbers_or_names_and_key_material_is_dropped() {
-        let body = json!({
-            "name": "20982486783671",
-            "properties": {
-                "objectType": "IaasVMRecoveryPoint", "recoveryPointType": "AppConsistent",
-                "recoveryPointTime": "2018-06-04T06:06:00.5121087Z", "isManagedVirtualMachine": true,
-                "keyAndSecret": {"bekDetails": {"secretData": "very secret"}},
-                "recoveryPointTierDetails": [{"type": 1, "status": 3}, {"type": "HardenedRP", "status": "Valid"}],
-                "recoveryPointProperties": {"expiryTime": "2025-05-29T08:34:15.9738890", "isSoftDeleted": false}
-            }
-        });
-
-        let point = recovery_point(&body, &Scrubber::default()).unwrap();
-
-        assert_eq!(
-            point.tiers[0],
-            Tier {
-                kind: "InstantRP".into(),
-                status: "Deleted".into()
-            }
-        );
-        assert_eq!(
-            point.tiers[1],
-            Tier {
-                kind: "HardenedRP".into(),
-                status: "Valid".into()
-            }
-        );
-        assert_eq!(
-            point.expires.unwrap().to_string(),
-            "2025-05-29T08:34:15.973889Z"
-        );
-        assert!(!format!("{point:?}").contains("very secret"));
-        assert_eq!(point.details, PointDetails::default());
-    }
-
-    #[test]
-    fn details_are_read_where_azure_says_them() {
-        let mut body = json!({"name": "1", "properties": {
-            "isSourceVMEncrypted": true, "isPrivateAccessEnabledOnAnyDisk": false,
-            "extendedLocation": {"name": "losangeles", "type": "EdgeZone"},
-            "recoveryPointDiskConfiguration": {"includedDiskList": [{"lun": -1, "name": "os"}, {"lun": 4, "name": "d"}]}
-        }});
-        let read = |body: &Value| recovery_point(body, &Scrubber::default()).unwrap().details;
-
-        let details = read(&body);
-
-        assert_eq!(details.encrypted, Some(true));
-        assert_eq!(details.private_access, Some(false));
-        assert_eq!(details.edge_zone.unwrap().name, "losangeles");
-        assert_eq!(details.luns, Some(vec![-1, 4]));
-        for list in [Value::Null, json!([{"name": "without a lun"}])] {
-            body["properties"]["recoveryPointDiskConfiguration"]["includedDiskList"] = list;
-            assert_eq!(read(&body).luns, None, "nothing that could be wrong");
-        }
     }
 }

@@ -1,7 +1,7 @@
 //! One vault as one identity: what every call to it shares (token, api-versions, budget, job board, item list), and how a
 //! read is carried out: gate, token, send, verdict, and what is learnt from it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::arm::{self, Answer, Arm};
 use super::board::{AzureTime, Board};
+use super::body;
 use super::clock::{SharedClock, with_jitter};
 use super::decode::{field, text};
 use super::gate::{Gate, Kind};
@@ -82,7 +83,27 @@ impl Session {
     /// Every page of a list: its entries and how many requests it took. `None` when what it lists is missing.
     pub async fn pages(&self, ask: &Ask<'_>) -> Result<Option<(Vec<Value>, u32)>, VaultError> {
         let mut entries = Vec::new();
+        let requests = self
+            .each_page(ask, |page| {
+                entries.extend(page);
+                Ok(())
+            })
+            .await?;
+        Ok(requests.map(|requests| (entries, requests)))
+    }
+
+    /// Every page of a list, handed on one by one, so that only one is in memory as Azure wrote it. Returns how many requests
+    /// it took, `None` when what it lists is missing.
+    ///
+    /// # Errors
+    /// Also what `take` says of a page.
+    pub async fn each_page(
+        &self,
+        ask: &Ask<'_>,
+        mut take: impl FnMut(Vec<Value>) -> Result<(), VaultError> + Send,
+    ) -> Result<Option<u32>, VaultError> {
         let (mut link, mut requests) = (None, 0);
+        let mut followed = HashSet::new();
         for _ in 0..MOST_PAGES {
             let Some(mut page) = self.read_at(ask, link).await? else {
                 return Ok(None);
@@ -90,14 +111,19 @@ impl Session {
             requests += 1;
             link = self.next_link(&page)?;
             match page.get_mut("value").map(Value::take) {
-                Some(Value::Array(values)) => entries.extend(values),
+                Some(Value::Array(values)) => take(values)?,
                 _ => {
                     let what = format!("the answer to {} is no list", ask.operation);
                     return Err(self.failed(verdict::unreadable(&what)));
                 }
             }
-            if link.is_none() {
-                return Ok(Some((entries, requests)));
+            match &link {
+                None => return Ok(Some(requests)),
+                Some(next) if !followed.insert(next.clone()) => {
+                    let what = format!("the pages of {} lead in a circle", ask.operation);
+                    return Err(self.failed(verdict::unreadable(&what)));
+                }
+                Some(_) => {}
             }
         }
         let what = format!(
@@ -113,7 +139,8 @@ impl Session {
             self.gate.admit(ask.kind, ask.budget)?;
             let version = self.versions.current(ask.area);
             let url = link.clone().unwrap_or_else(|| self.url(ask, &version));
-            let result = self.arm.get(ask.operation, url, &bearer.token).await;
+            let limit = body::limit_bytes(ask.kind);
+            let result = self.arm.get(ask.operation, url, &bearer.token, limit).await;
             let seen = self.note(ask.kind, &result);
             let known = Known {
                 token_renewed: bearer.renewed,

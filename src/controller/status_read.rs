@@ -178,7 +178,7 @@ fn point(point: api::SelectedRecoveryPoint) -> Option<ChosenPoint> {
             time: time_from(point.time.as_deref()),
             consistency: point.point_type.unwrap_or_default(),
             tiers: tiers.collect(),
-            soft_deleted: false,
+            soft_deleted: None,
             expires: None,
             managed: None,
             details: PointDetails {

@@ -217,7 +217,7 @@ fn a_point(name: String, time: Option<Timestamp>) -> ChosenPoint {
             time,
             consistency: "AppConsistent".to_owned(),
             tiers: Vec::new(),
-            soft_deleted: false,
+            soft_deleted: None,
             expires: None,
             managed: None,
             details: Default::default(),

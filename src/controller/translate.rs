@@ -1,10 +1,12 @@
 //! Translates between the object and the deciding side, both ways. Total: nothing that stands in an object makes it fail
 //! or panic; a status that cannot be understood becomes a record that says so.
 
+use jiff::Timestamp;
 use kube::ResourceExt;
 use uuid::Uuid;
 
 use crate::api::v1alpha1 as api;
+use crate::restore::choose::{Consistency, Criteria, PointSelector, StorageTier};
 use crate::restore::ids::{ArmId, CanonicalRun, ClaimId, JobId, RecoveryPointName, RunKey, Scope};
 use crate::restore::record::{Claim, Control, Intent, Mark, Resolve, Run};
 
@@ -35,7 +37,7 @@ pub fn run(object: &api::VmRestore, vault: Option<ArmId>, scope: &Scope) -> Run 
         key: stored_key.unwrap_or_else(|| RunKey::compute(scope, &canonical(object, &vault))),
         intent: Intent {
             vm: ArmId::new(&spec.source_virtual_machine_id),
-            point: point_name(spec),
+            point: point_selector(spec),
             target: target::target(spec),
             options: target::options(&spec.target),
             vault,
@@ -58,9 +60,44 @@ pub fn run(object: &api::VmRestore, vault: Option<ArmId>, scope: &Scope) -> Run 
     }
 }
 
-fn point_name(spec: &api::VmRestoreSpec) -> Option<RecoveryPointName> {
-    let selector = spec.recovery_point.as_ref()?;
-    selector.name.clone().map(RecoveryPointName::new)
+fn point_selector(spec: &api::VmRestoreSpec) -> PointSelector {
+    let Some(selector) = &spec.recovery_point else {
+        return PointSelector::default();
+    };
+    if let Some(name) = &selector.name {
+        return PointSelector::Named(RecoveryPointName::new(name));
+    }
+    PointSelector::Newest(Criteria {
+        at_or_before: selector.at_or_before,
+        not_before: selector.not_before,
+        min_consistency: selector.min_consistency.map(|least| match least {
+            api::MinConsistency::AppConsistent => Consistency::AppConsistent,
+            api::MinConsistency::FileSystemConsistent => Consistency::FileSystemConsistent,
+            api::MinConsistency::CrashConsistent => Consistency::CrashConsistent,
+        }),
+        tier: match selector.tier {
+            api::TierFilter::Any => None,
+            api::TierFilter::Snapshot => Some(StorageTier::Snapshot),
+            api::TierFilter::VaultStandard => Some(StorageTier::VaultStandard),
+            api::TierFilter::VaultArchive => Some(StorageTier::VaultArchive),
+        },
+    })
+}
+
+/// Adds what chooses the recovery point. Times count as instants, in whatever zone they were written.
+fn with_point(run: CanonicalRun, selector: &PointSelector) -> CanonicalRun {
+    let criteria = match selector {
+        PointSelector::Named(name) => return run.with("recoveryPoint.name", Some(name.as_str())),
+        PointSelector::Newest(criteria) => criteria,
+    };
+    let time = |time: Option<Timestamp>| time.map(|time| time.to_string());
+    run.with("recoveryPoint.atOrBefore", time(criteria.at_or_before))
+        .with("recoveryPoint.notBefore", time(criteria.not_before))
+        .with(
+            "recoveryPoint.minConsistency",
+            criteria.min_consistency.map(Consistency::as_str),
+        )
+        .with("recoveryPoint.tier", criteria.tier.map(StorageTier::as_str))
 }
 
 /// Canonical form, version 1: every frozen field, the vault by its ARM id. A test enumerates the fields.
@@ -71,17 +108,14 @@ fn canonical(object: &api::VmRestore, vault: &ArmId) -> CanonicalRun {
         &object.namespace().unwrap_or_default(),
         &object.name_any(),
         vault,
-    )
-    .with(
-        "sourceVirtualMachineId",
-        Some(id(&spec.source_virtual_machine_id)),
-    )
-    .with(
-        "recoveryPoint.name",
-        point_name(spec).map(|name| name.as_str().to_owned()),
-    )
-    .with("recoveryType", Some(spec.recovery_type.as_str()))
-    .with("runId", Some(spec.run_id.as_str()));
+    );
+    let run = with_point(run, &point_selector(spec))
+        .with(
+            "sourceVirtualMachineId",
+            Some(id(&spec.source_virtual_machine_id)),
+        )
+        .with("recoveryType", Some(spec.recovery_type.as_str()))
+        .with("runId", Some(spec.run_id.as_str()));
     target::identified_by(run, &spec.target)
 }
 

@@ -59,6 +59,16 @@ fn every_frozen_field_but_the_name_of_the_vault_object_makes_another_run() {
         ),
         ("recoveryPoint", json!({"name": "7"})),
         (
+            "recoveryPoint",
+            json!({"atOrBefore": "2018-06-04T06:06:01Z"}),
+        ),
+        (
+            "recoveryPoint",
+            json!({"notBefore": "2018-06-04T06:06:01Z"}),
+        ),
+        ("recoveryPoint", json!({"minConsistency": "AppConsistent"})),
+        ("recoveryPoint", json!({"tier": "VaultStandard"})),
+        (
             "target.storageAccountId",
             json!(format!(
                 "{group}/providers/Microsoft.Storage/storageAccounts/other"
@@ -80,8 +90,10 @@ fn every_frozen_field_but_the_name_of_the_vault_object_makes_another_run() {
         );
     }
 
+    let mut keys = std::collections::BTreeSet::from([key(a_spec())]);
     for (path, value) in changes {
-        assert_ne!(key(changed(path, value)), key(a_spec()), "{path}");
+        let new = keys.insert(key(changed(path, value.clone())));
+        assert!(new, "{path}: {value} makes no run of its own");
     }
     assert_eq!(
         key(changed("vaultRef.name", json!("renamed"))),
@@ -99,6 +111,7 @@ fn defaults_letter_case_and_control_fields_make_no_other_run() {
     for (path, value) in [
         ("runId", json!("")),
         ("recoveryPoint", json!({})),
+        ("recoveryPoint", json!({"tier": "Any"})),
         ("sourceVirtualMachineId", json!(upper)),
         ("retryLimit", json!(5)),
         ("startBy", json!("2026-11-22T18:00:00Z")),
@@ -106,6 +119,112 @@ fn defaults_letter_case_and_control_fields_make_no_other_run() {
     ] {
         assert_eq!(key(changed(path, value)), key(a_spec()), "{path}");
     }
+}
+
+/// Keys that an upgrade must not change: those of objects that choose a recovery point by more than its name.
+#[test]
+fn golden_vectors_of_objects_that_choose_a_point() {
+    for (selector, expected) in [
+        (json!({}), "3c8b9708-90b2-59af-a32d-222a7d2b095f"),
+        (
+            json!({"name": "20982486783671"}),
+            "0a6960df-41b0-588b-addc-6fa796802737",
+        ),
+        (
+            json!({"atOrBefore": "2018-06-04T06:06:01Z"}),
+            "f4cb65ba-c2d4-5409-8957-189047450f13",
+        ),
+        (
+            json!({"notBefore": "2018-06-01T00:00:00.5Z"}),
+            "aef17c5d-d06c-597d-b6c9-65d414afbf4a",
+        ),
+        (
+            json!({"minConsistency": "FileSystemConsistent"}),
+            "c737af6e-6abf-5cfc-bb08-02846a73efd2",
+        ),
+        (
+            json!({"tier": "VaultArchive"}),
+            "5fed2362-f7fc-5b06-808e-0484c7ff469e",
+        ),
+        (
+            json!({
+                "atOrBefore": "2018-06-04T06:06:01Z", "notBefore": "2018-06-01T00:00:00Z",
+                "minConsistency": "AppConsistent", "tier": "Snapshot",
+            }),
+            "b2c18fc7-f1a3-5a5a-a192-3ed43cbf010f",
+        ),
+    ] {
+        assert_eq!(
+            key(changed("recoveryPoint", selector.clone())),
+            expected,
+            "{selector}"
+        );
+    }
+}
+
+#[test]
+fn a_time_is_the_same_in_every_zone() {
+    for field in ["atOrBefore", "notBefore"] {
+        let of = |time: &str| key(changed("recoveryPoint", json!({field: time})));
+
+        assert_eq!(
+            of("2018-06-04T06:06:01Z"),
+            of("2018-06-04T08:06:01.000+02:00")
+        );
+        assert_ne!(of("2018-06-04T06:06:01Z"), of("2018-06-04T06:06:01.1Z"));
+    }
+}
+
+#[test]
+fn a_selector_is_read_field_by_field_and_a_name_stands_alone() {
+    let read = |selector: Value| {
+        let object = an_object(changed("recoveryPoint", selector));
+        run(&object, None, &Scope::new("scope")).intent.point
+    };
+
+    assert_eq!(read(json!({})), PointSelector::default());
+    assert_eq!(
+        read(json!({"name": "7", "tier": "Any"})),
+        PointSelector::Named(RecoveryPointName::new("7"))
+    );
+    for (word, least) in [
+        ("AppConsistent", Consistency::AppConsistent),
+        ("FileSystemConsistent", Consistency::FileSystemConsistent),
+        ("CrashConsistent", Consistency::CrashConsistent),
+    ] {
+        let criteria = Criteria {
+            min_consistency: Some(least),
+            ..Criteria::default()
+        };
+        assert_eq!(
+            read(json!({"minConsistency": word})),
+            PointSelector::Newest(criteria)
+        );
+        assert_eq!(least.as_str(), word);
+    }
+    for (word, tier) in [
+        ("Snapshot", StorageTier::Snapshot),
+        ("VaultStandard", StorageTier::VaultStandard),
+        ("VaultArchive", StorageTier::VaultArchive),
+    ] {
+        let criteria = Criteria {
+            tier: Some(tier),
+            ..Criteria::default()
+        };
+        assert_eq!(read(json!({"tier": word})), PointSelector::Newest(criteria));
+        assert_eq!(tier.as_str(), word);
+    }
+    let times = Criteria {
+        at_or_before: Some("2018-06-04T06:06:01Z".parse().unwrap()),
+        not_before: Some("2018-06-01T00:00:00Z".parse().unwrap()),
+        ..Criteria::default()
+    };
+    assert_eq!(
+        read(
+            json!({"atOrBefore": "2018-06-04T08:06:01+02:00", "notBefore": "2018-06-01T00:00:00Z"})
+        ),
+        PointSelector::Newest(times)
+    );
 }
 
 #[test]

@@ -46,8 +46,9 @@ pub struct RecoveryPoint {
     pub consistency: String,
     /// Where the data lies; empty on answers that do not say.
     pub tiers: Vec<Tier>,
-    /// Whether somebody deleted the point and it only waits for its end.
-    pub soft_deleted: bool,
+    /// Whether somebody deleted the point and it only waits for its end; absent when Azure says nothing of the end of the
+    /// point, as the api-version 2019-05-13 does.
+    pub soft_deleted: Option<bool>,
     /// After this the point is gone; only newer api-versions say.
     pub expires: Option<Timestamp>,
     /// Whether the VM had managed disks; absent when Azure does not say.

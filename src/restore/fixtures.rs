@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
+use super::choose::PointSelector;
 use super::facts::{JobStatus, JobSummary, Listing, Now, RecoveryPoint, SeenJob};
 use super::ids::{
     ArmId, CanonicalRun, ClaimId, JobId, OperationId, RecoveryPointName, RunKey, Scope,
@@ -97,7 +98,7 @@ pub fn a_run() -> Run {
             vm: ArmId::new(
                 "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/web",
             ),
-            point: None,
+            point: PointSelector::default(),
             target: Target::Disks {
                 storage_account: ArmId::new("a"),
                 resource_group: None,
@@ -128,7 +129,7 @@ pub fn a_run() -> Run {
                     time: Some(wall(0)),
                     consistency: String::new(),
                     tiers: Vec::new(),
-                    soft_deleted: false,
+                    soft_deleted: None,
                     expires: None,
                     managed: None,
                     details: Default::default(),

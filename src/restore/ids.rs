@@ -320,6 +320,23 @@ mod tests {
     }
 
     #[test]
+    fn golden_vectors_with_a_choice_of_the_recovery_point_never_change() {
+        let chosen = a_run(None)
+            .with("recoveryPoint.atOrBefore", Some("2018-06-04T06:06:01Z"))
+            .with("recoveryPoint.notBefore", Some("2018-06-01T00:00:00Z"))
+            .with("recoveryPoint.minConsistency", Some("AppConsistent"))
+            .with("recoveryPoint.tier", Some("VaultStandard"));
+
+        assert!(chosen.text().contains(
+            "recoveryPoint.atOrBefore=20:2018-06-04T06:06:01Z\nrecoveryPoint.minConsistency=13:AppConsistent\n"
+        ));
+        assert_eq!(
+            RunKey::compute(&scope(), &chosen).to_string(),
+            "1e9aab06-c0d2-5e92-b355-6a9fb53d24db"
+        );
+    }
+
+    #[test]
     fn letter_case_of_an_arm_id_makes_no_other_run() {
         let upper = CanonicalRun::new("n", "r", &ArmId::new(VAULT.to_uppercase()));
         let lower = CanonicalRun::new("n", "r", &ArmId::new(VAULT.to_lowercase()));

@@ -6,6 +6,7 @@ use std::future::Future;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::choose::TakenBetween;
 use super::facts::{
     JobDetail, Listing, Now, Operation, ProtectedItem, RecoveryPoint, Surroundings, TriggerOutcome,
     VaultError, VaultFacts,
@@ -40,10 +41,11 @@ pub trait Vault: Clone + Send + Sync + 'static {
         vm: &ArmId,
     ) -> impl Future<Output = Result<Option<ProtectedItem>, VaultError>> + Send;
 
-    /// Every recovery point of an item, all pages.
+    /// Every recovery point of an item, all pages; with `between` at least all that were taken then. Each name once.
     fn recovery_points(
         &self,
         item: &ProtectedItem,
+        between: Option<TakenBetween>,
     ) -> impl Future<Output = Result<Vec<RecoveryPoint>, VaultError>> + Send;
 
     /// One recovery point, or `None` when Azure has none of that name.

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 pub use super::attempt::*;
+use super::choose::PointSelector;
 use super::facts::{JobDetail, Listing, Now, Operation, RecoveryPoint, TriggerOutcome};
 use super::ids::{ArmId, ClaimId, JobId, RecoveryPointName, RunKey};
 use super::item_lock::Vacancy;
@@ -37,8 +38,8 @@ pub struct Run {
 pub struct Intent {
     /// The VM.
     pub vm: ArmId,
-    /// Exactly this point; otherwise the newest usable one.
-    pub point: Option<RecoveryPointName>,
+    /// Which recovery point.
+    pub point: PointSelector,
     /// Type and target.
     pub target: Target,
     /// What shapes what is restored.
@@ -200,7 +201,7 @@ pub struct ChosenPoint {
     pub point: RecoveryPoint,
     /// Such as `newest usable: 3 of 41 points qualify`.
     pub reason: String,
-    /// Up to five of the newest, with a verdict each.
+    /// It and those next to it, up to five, with a verdict each.
     pub candidates: Vec<Candidate>,
 }
 

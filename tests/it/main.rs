@@ -10,6 +10,7 @@ mod emulator;
 mod exactly_once;
 mod manifests;
 mod process;
+mod recovery_points;
 mod replay;
 mod restore_types;
 mod restores;

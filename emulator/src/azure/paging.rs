@@ -9,7 +9,26 @@ use crate::wire::invalid_input;
 const BEFORE: &str = "<ContinuationToken><Version>2.0</Version><NextRowKey>";
 const AFTER: &str = "</NextRowKey></ContinuationToken>";
 
-/// One page of `entries` (each with the key that names its place).
+/// An entry of a list, which is written out only if its page is asked for: a VM may have 9,999 recovery points.
+pub trait Entry {
+    /// What names its place in the list.
+    fn key(&self) -> &str;
+
+    /// The entry as the answer shows it.
+    fn shown(self) -> Value;
+}
+
+impl Entry for (String, Value) {
+    fn key(&self) -> &str {
+        &self.0
+    }
+
+    fn shown(self) -> Value {
+        self.1
+    }
+}
+
+/// One page of `entries`.
 ///
 /// The token names the last entry of the page and not a number: entries that come in at the front in between
 /// neither repeat nor hide another one.
@@ -20,7 +39,7 @@ pub fn page(
     call: &Call,
     service: &Service,
     size: usize,
-    entries: Vec<(String, Value)>,
+    entries: Vec<impl Entry>,
 ) -> Result<Reply, Reply> {
     let start = match call.query("$skipToken") {
         None => 0,
@@ -29,15 +48,15 @@ pub fn page(
                 .strip_prefix(BEFORE)
                 .and_then(|rest| rest.strip_suffix(AFTER))
                 .ok_or_else(|| invalid_input("$skipToken"))?;
-            let place = entries.iter().position(|(key, _)| key == last);
+            let place = entries.iter().position(|entry| entry.key() == last);
             place.ok_or_else(|| invalid_input("$skipToken"))? + 1
         }
     };
     let size = size.max(1);
     let more = entries.len() > start + size;
-    let shown: Vec<(String, Value)> = entries.into_iter().skip(start).take(size).collect();
-    let last = shown.last().map(|(key, _)| key.clone());
-    let values: Vec<Value> = shown.into_iter().map(|(_, value)| value).collect();
+    let shown: Vec<_> = entries.into_iter().skip(start).take(size).collect();
+    let last = shown.last().map(|entry| entry.key().to_owned());
+    let values: Vec<Value> = shown.into_iter().map(Entry::shown).collect();
     let mut body = json!({ "value": values });
     if let (true, Some(last)) = (more, last) {
         body["nextLink"] = next_link(call, service, &last).into();

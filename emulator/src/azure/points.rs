@@ -1,12 +1,15 @@
 //! Recovery points of a protected item.
 
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::filter::Filter;
-use super::{Answer, Context, paging};
+use super::paging::{self, Entry};
+use super::{Answer, Context};
 use crate::http::Reply;
 use crate::scenario::{RecoveryPoint, VirtualMachine};
 use crate::wire::{not_found, time, time_without_zone, without_nulls};
+use crate::world::add;
 
 const KEYS: &[&str] = &[
     "startDate",
@@ -17,6 +20,11 @@ const KEYS: &[&str] = &[
     "includeSoftDeletedRP",
 ];
 
+const TYPE: &str = "Microsoft.RecoveryServices/vaults/backupFabrics/protectionContainers/protectedItems/recoveryPoints";
+
+/// How long a rehydrated copy can still be read.
+const REHYDRATED_FOR: SignedDuration = SignedDuration::from_hours(15 * 24);
+
 /// `GET {item}/recoveryPoints`, newest first.
 pub fn list(context: &Context<'_>) -> Answer {
     let (_, machine) = context.item()?;
@@ -24,12 +32,16 @@ pub fn list(context: &Context<'_>) -> Answer {
     let (from, to) = (filter.time("startDate")?, filter.time("endDate")?);
     let entries = machine
         .points(context.clock.start())
-        .iter()
+        .into_iter()
         .filter(|point| {
             from.is_none_or(|from| point.time >= from) && to.is_none_or(|to| point.time <= to)
         })
         .filter(|point| point.time <= context.now)
-        .map(|point| (point.name.clone(), shown(context, machine, point, false)))
+        .map(|point| Listed {
+            context,
+            machine,
+            point,
+        })
         .collect();
     let service = &context.world.scenario.service;
     paging::page(
@@ -38,6 +50,23 @@ pub fn list(context: &Context<'_>) -> Answer {
         service.page_size.recovery_points,
         entries,
     )
+}
+
+/// A point of a list.
+struct Listed<'a> {
+    context: &'a Context<'a>,
+    machine: &'a VirtualMachine,
+    point: RecoveryPoint,
+}
+
+impl Entry for Listed<'_> {
+    fn key(&self) -> &str {
+        &self.point.name
+    }
+
+    fn shown(self) -> Value {
+        shown(self.context, self.machine, &self.point, false)
+    }
 }
 
 /// `GET {item}/recoveryPoints/{name}`: the lists of disks are only here.
@@ -57,10 +86,7 @@ pub fn find(context: &Context<'_>, machine: &VirtualMachine) -> Result<RecoveryP
         .points(context.clock.start())
         .into_iter()
         .find(|point| point.name.eq_ignore_ascii_case(name) && point.time <= context.now)
-        .ok_or_else(|| {
-            let kind = "Microsoft.RecoveryServices/vaults/backupFabrics/protectionContainers/protectedItems/recoveryPoints";
-            not_found(kind, name, &context.names.group)
-        })
+        .ok_or_else(|| not_found(TYPE, name, &context.names.group))
 }
 
 /// Whether the version tells expiry and soft deletion; older ones list such points all the same.
@@ -82,25 +108,43 @@ fn shown(
             .service
             .tiers_as_numbers_before
             .as_str();
+    // Recorded: absent at 2022-02-01, there at 2024-04-01.
+    let newer = version >= "2023-01-01";
     let tiers: Vec<Value> = point
         .tiers
         .iter()
-        .map(|tier| json!({"type": tier_type(&tier.kind, numbers), "status": tier_status(&tier.status, numbers)}))
+        .map(|tier| {
+            // Microsoft's example of 2024-04-01 shows until when a rehydrated copy can be read.
+            let until = (newer && tier.status == "Rehydrated")
+                .then(|| json!({"RehydratedRPExpiryTime": time(add(context.now, REHYDRATED_FOR))}));
+            json!({
+                "type": tier_type(&tier.kind, numbers), "status": tier_status(&tier.status, numbers),
+                "extendedInfo": until,
+            })
+        })
         .collect();
+    let id = format!("{}/recoveryPoints/{}", context.call.path_to(14), point.name);
+    let shown_time = point.time_text.clone().unwrap_or_else(|| time(point.time));
+    if point.object_type != "IaasVMRecoveryPoint" {
+        return json!({
+            "id": id, "name": point.name, "type": TYPE,
+            "properties": {
+                "objectType": point.object_type, "recoveryPointType": point.kind, "recoveryPointTime": shown_time,
+            },
+        });
+    }
     let disks = machine.data_disks + 1;
     let included: Vec<Value> = (0..disks)
         .map(|number| json!({"lun": i64::from(number) - 1, "name": disk_name(machine, number)}))
         .collect();
-    // Recorded: absent at 2022-02-01, there at 2024-04-01.
-    let newer = version >= "2023-01-01";
     without_nulls(json!({
-        "id": format!("{}/recoveryPoints/{}", context.call.path_to(14), point.name),
+        "id": id,
         "name": point.name,
-        "type": "Microsoft.RecoveryServices/vaults/backupFabrics/protectionContainers/protectedItems/recoveryPoints",
+        "type": TYPE,
         "properties": {
             "objectType": "IaasVMRecoveryPoint",
             "recoveryPointType": point.kind,
-            "recoveryPointTime": time(point.time),
+            "recoveryPointTime": shown_time,
             "recoveryPointAdditionalInfo": "",
             "sourceVMStorageType": "PremiumVMOnPartialPremiumStorage",
             "isSourceVMEncrypted": point.encrypted,
@@ -117,7 +161,7 @@ fn shown(
             })),
             "securityType": newer.then_some("None"),
             "isPrivateAccessEnabledOnAnyDisk": newer.then_some(false),
-            "recoveryPointProperties": recent(context).then(|| json!({
+            "recoveryPointProperties": (recent(context) && !point.end_untold).then(|| json!({
                 "expiryTime": point.expires.map(time_without_zone), "ruleName": "Daily", "isSoftDeleted": point.soft_deleted,
             })),
             "createdWithPolicyType": newer.then_some("V1"),

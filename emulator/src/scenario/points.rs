@@ -34,6 +34,15 @@ pub struct PointSpec {
     pub encrypted: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unmanaged: bool,
+    /// What `objectType` says, for a point of another kind of backup.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub object_type: Option<String>,
+    /// What `recoveryPointTime` says instead of the time, in whatever form.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time_text: Option<String>,
+    /// No version tells expiry and soft deletion, as recorded of some points (s11).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub end_untold: bool,
     /// How long after its time the point expires.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_after: Option<SignedDuration>,
@@ -59,6 +68,9 @@ pub struct RecoveryPoint {
     pub soft_deleted: bool,
     pub encrypted: bool,
     pub managed: bool,
+    pub object_type: String,
+    pub time_text: Option<String>,
+    pub end_untold: bool,
     pub expires: Option<Timestamp>,
     pub zones: Vec<String>,
 }
@@ -123,6 +135,12 @@ impl PointSpec {
                     soft_deleted: self.soft_deleted,
                     encrypted: self.encrypted,
                     managed: !self.unmanaged,
+                    object_type: self
+                        .object_type
+                        .clone()
+                        .unwrap_or_else(|| "IaasVMRecoveryPoint".into()),
+                    time_text: self.time_text.clone(),
+                    end_untold: self.end_untold,
                     expires: self
                         .expires_after
                         .and_then(|after| time.checked_add(after).ok()),

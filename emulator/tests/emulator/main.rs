@@ -3,6 +3,7 @@
 mod access;
 mod faults;
 mod lists;
+mod points;
 mod process;
 mod recordings;
 mod restore;

@@ -212,6 +212,11 @@ async fn walk(contract: &Contract, findings: &mut BTreeSet<Finding>) {
             name: "badpoints-1",
             registered: "iaasvmcontainerv2;testRG;badpoints-1",
         },
+        &Vm {
+            group: "testRG",
+            name: "allkinds-1",
+            registered: "iaasvmcontainerv2;testRG;allkinds-1",
+        },
     ] {
         let list = azure
             .get(&at(&format!("{}/recoveryPoints", vm.item())))

@@ -5,6 +5,7 @@ mod condition_list;
 pub mod duration;
 pub mod job_status;
 mod label_selector;
+pub mod recovery_point;
 pub mod restore;
 pub mod restore_status;
 pub mod stored_status;
@@ -13,9 +14,8 @@ pub mod vault;
 
 pub use duration::DurationText;
 pub use job_status::{AzureError, Job, JobError, JobTask, Operation, Outputs};
-pub use restore::{
-    RecoveryPointSelector, RecoveryType, Timeouts, VaultRef, VmRestore, VmRestoreSpec,
-};
+pub use recovery_point::{MinConsistency, RecoveryPointSelector, TierFilter};
+pub use restore::{RecoveryType, Timeouts, VaultRef, VmRestore, VmRestoreSpec};
 pub use restore_status::{
     Attempt, AttemptState, Candidate, ExtendedLocation, Phase, ProtectedItem, RecoveryPointTier,
     SelectedRecoveryPoint, VmRestoreStatus,

@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::duration::DurationText;
+use super::recovery_point::RecoveryPointSelector;
 use super::stored_status::StoredStatus;
 use super::target::{self, RestoreTarget, arm_id};
 
@@ -30,7 +31,7 @@ pub const CONTROL: [&str; 3] = ["startBy", "retryLimit", "timeouts"];
 const VIRTUAL_MACHINE_ID: &str =
     arm_id!("/providers/Microsoft[.]Compute/virtualMachines/[^/?#%\\\\s]{1,64}");
 const TIMEOUT: &str = "self.matches('^([0-9]{1,6}[hms])+$') && duration(self) >= duration('1s') && duration(self) <= duration('720h')";
-const DATE_TIME: &str = "self.matches('^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$') && timestamp(self) > timestamp('1970-01-01T00:00:00Z')";
+pub(super) const DATE_TIME: &str = "self.matches('^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$') && timestamp(self) > timestamp('1970-01-01T00:00:00Z')";
 
 /// One rule for all frozen fields; `has` on both sides also catches an optional field that is added or removed.
 fn frozen_fields_stay() -> Rule {
@@ -185,17 +186,6 @@ pub struct VaultRef {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63))]
     pub namespace: Option<String>,
-}
-
-/// Chooses a recovery point.
-#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RecoveryPointSelector {
-    /// Name of exactly the recovery point to restore, for example "20982486783671" (in quotes: it is a text, not a number). Left out: the newest one that can be used.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 128))]
-    #[x_kube(validation = Rule::new("self.matches('^[0-9A-Za-z_-]+$')").message("recoveryPoint.name must be the name of a recovery point, not its id: write for example \"20982486783671\""))]
-    pub name: Option<String>,
 }
 
 /// What to restore, in Azure's own names.

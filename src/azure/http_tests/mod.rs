@@ -1,6 +1,7 @@
 //! What goes over the wire: every test runs the port against a small Azure of its own on loopback, token endpoint included.
 
 mod listings;
+mod points;
 mod reads;
 mod secrets;
 mod small_azure;

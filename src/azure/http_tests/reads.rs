@@ -20,7 +20,7 @@ async fn broken_answers_to_reads_are_errors_with_a_retry() {
         let errors = [
             vault.facts().await.err(),
             vault.protected_item(&ArmId::new(VM)).await.err(),
-            vault.recovery_points(&an_item()).await.err(),
+            vault.recovery_points(&an_item(), None).await.err(),
             vault.jobs(any_need()).await.err(),
             vault.job(&JobId::new("j"), Budget::Needed).await.err(),
             vault
@@ -62,11 +62,11 @@ async fn pages_are_followed_verbatim_and_only_to_the_vaults_own_host() {
         "{}/x?api-version=2017-07-01&$skipToken=%3Ca%3E%2Bb",
         azure.arm
     );
-    let points = vault.recovery_points(&an_item()).await.unwrap();
+    let points = vault.recovery_points(&an_item(), None).await.unwrap();
     *next.lock().unwrap() = "https://evil.example/x?$skipToken=1".to_owned();
-    let elsewhere = vault.recovery_points(&an_item()).await.unwrap_err();
+    let elsewhere = vault.recovery_points(&an_item(), None).await.unwrap_err();
     *next.lock().unwrap() = format!("{}/x?$skipToken=1", azure.arm.replace("http:", "https:"));
-    let other_scheme = vault.recovery_points(&an_item()).await.unwrap_err();
+    let other_scheme = vault.recovery_points(&an_item(), None).await.unwrap_err();
 
     assert_eq!(points.len(), 2);
     assert_eq!(
@@ -95,7 +95,7 @@ async fn throttling_closes_the_gate_for_its_kind_until_the_time_that_azure_named
         .job(&JobId::new("j"), Budget::Needed)
         .await
         .unwrap_err();
-    vault.recovery_points(&an_item()).await.unwrap();
+    vault.recovery_points(&an_item(), None).await.unwrap();
 
     for error in [told, kept] {
         assert_eq!(error.kind, RefusalKind::Throttled);

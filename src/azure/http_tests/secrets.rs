@@ -63,7 +63,7 @@ async fn logs_hold_no_secret_and_no_query_and_one_line_per_request() {
     let vault = azure.vault();
 
     trigger(&vault, soon(&azure.clock)).await;
-    vault.recovery_points(&an_item()).await.unwrap_err();
+    vault.recovery_points(&an_item(), None).await.unwrap_err();
 
     let text = String::from_utf8(LOG.take()).unwrap();
     for secret in [SECRET, "token-0", "signature-of-the-url", "client_secret"] {

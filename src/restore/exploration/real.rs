@@ -44,7 +44,7 @@ pub fn intent(kind: Kind) -> Intent {
         vm: ArmId::new(
             "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/web",
         ),
-        point: None,
+        point: Default::default(),
         target: target(kind),
         options: Default::default(),
         vault: ArmId::new("v"),
@@ -226,7 +226,7 @@ pub fn point() -> RecoveryPoint {
             kind: "HardenedRP".to_owned(),
             status: "Valid".to_owned(),
         }],
-        soft_deleted: false,
+        soft_deleted: Some(false),
         expires: None,
         managed: Some(true),
         details: Default::default(),

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Waker};
 
 use jiff::SignedDuration;
 
+use super::super::choose::TakenBetween;
 use super::super::facts::{
     JobDetail, Listing, Now, Operation, ProtectedItem, RecoveryPoint, SeenJob, TriggerOutcome,
     VaultError, VaultFacts,
@@ -216,7 +217,11 @@ impl Vault for Port {
         Ok(Some(real::item(vm)))
     }
 
-    async fn recovery_points(&self, _: &ProtectedItem) -> Result<Vec<RecoveryPoint>, VaultError> {
+    async fn recovery_points(
+        &self,
+        _: &ProtectedItem,
+        _: Option<TakenBetween>,
+    ) -> Result<Vec<RecoveryPoint>, VaultError> {
         Ok(vec![real::point()])
     }
 

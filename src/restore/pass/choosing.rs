@@ -1,9 +1,13 @@
 //! Finds the item and chooses the recovery point.
 
-use super::super::choose::{self, Question};
+use jiff::SignedDuration;
+
+use super::super::choose::{self, Criteria, PointSelector, Question};
+use super::super::facts::{ProtectedItem, VaultError};
+use super::super::pace;
 use super::super::ports::{Clock, JobsNeed, RunStore, StoreError, Stored, Vault};
 use super::super::progress;
-use super::super::record::{Note, NoteKind};
+use super::super::record::{ChosenPoint, Note, NoteKind};
 use super::checking::Hindrance;
 use super::{AT_ONCE, After, Pass};
 
@@ -77,32 +81,37 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
             }
         };
         let now = self.clock.now();
+        let vm = intent.vm.name();
         let question = Question {
-            vm: intent.vm.name(),
+            vm,
             now: now.wall,
             may_rehydrate: intent.options.rehydrate.is_some(),
+            listed: None,
         };
         let chosen = match &intent.point {
-            Some(name) => match vault.recovery_point(&item, name).await {
-                Ok(point) => choose::named(point, name, &question),
+            PointSelector::Named(name) => match vault.recovery_point(&item, name).await {
+                Ok(point) => choose::named(point, name, &question)
+                    .map_err(|note| (note, pace::before_points_again(0))),
                 Err(error) => {
                     return self
                         .trouble(&stored, &error, "the recovery point cannot be read")
                         .await;
                 }
             },
-            None => match vault.recovery_points(&item).await {
-                Ok(points) => choose::newest(&points, &question),
-                Err(error) => {
-                    return self
-                        .trouble(&stored, &error, "the recovery points cannot be listed")
-                        .await;
+            PointSelector::Newest(criteria) => {
+                match newest(&vault, &item, criteria, question).await {
+                    Ok(chosen) => chosen,
+                    Err(error) => {
+                        return self
+                            .trouble(&stored, &error, "the recovery points cannot be listed")
+                            .await;
+                    }
                 }
-            },
+            }
         };
         let chosen = match chosen {
             Ok(chosen) => chosen,
-            Err(note) => return self.stand_still(&stored, *note).await,
+            Err((note, wait)) => return self.stand_still_for(&stored, *note, wait).await,
         };
         let checked = self.check(&vault, &stored.run, (&item, chosen, &facts.location));
         let chosen = match Box::pin(checked).await {
@@ -121,4 +130,37 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
         self.save(&stored, &record).await?;
         Ok(AT_ONCE)
     }
+}
+
+/// A point, or why none was chosen and how long to wait before the points are listed again.
+type Choice = Result<ChosenPoint, (Box<Note>, SignedDuration)>;
+
+/// Chooses among the points of an item. Where the object bounds their times, Azure is asked for those alone; if none of them
+/// qualifies, for all, so that the note can say what the nearest one is.
+async fn newest<V: Vault>(
+    vault: &V,
+    item: &ProtectedItem,
+    criteria: &Criteria,
+    question: Question<'_>,
+) -> Result<Choice, VaultError> {
+    if let Some(between) = criteria.window(question.now) {
+        let listed = Some(between);
+        let points = vault.recovery_points(item, listed).await?;
+        let question = Question { listed, ..question };
+        if let Ok(chosen) = choose::newest(&points, criteria, &question) {
+            return Ok(Ok(chosen));
+        }
+    }
+    let points = vault.recovery_points(item, None).await?;
+    let chosen = choose::newest(&points, criteria, &question);
+    Ok(chosen.map_err(|mut note| {
+        let wait = pace::before_points_again(points.len());
+        if wait > pace::LONGEST_WAIT {
+            let minutes = (wait.as_secs() + 59) / 60;
+            note.message += &format!(
+                "; as Azure allows few reads an hour, the points are listed again every {minutes} minutes"
+            );
+        }
+        (note, wait)
+    }))
 }

@@ -229,11 +229,21 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
         stored: &Stored<S::Version>,
         note: Note,
     ) -> Result<After, StoreError> {
+        let wait = pace::LONGEST_WAIT * 3 / 4;
+        self.stand_still_for(stored, note, wait).await
+    }
+
+    async fn stand_still_for(
+        &mut self,
+        stored: &Stored<S::Version>,
+        note: Note,
+        wait: SignedDuration,
+    ) -> Result<After, StoreError> {
         let now = self.clock.now();
         let mut record = stored.run.record.clone();
         progress::note_trouble(&mut record, note.kind, note.message);
         self.save(stored, &record).await?;
-        Ok(self.pause(now, pace::LONGEST_WAIT * 3 / 4))
+        Ok(self.pause(now, wait))
     }
 
     async fn say_unreadable(&mut self, stored: &Stored<S::Version>) -> Result<After, StoreError> {

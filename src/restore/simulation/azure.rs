@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 
+use super::super::choose::TakenBetween;
 use super::super::facts::{
     JobDetail, JobError, JobSummary, Listing, Operation, OperationStatus, ProtectedItem,
     RecoveryPoint, RefusalKind, SeenJob, Tier, TriggerOutcome, VaultError, VaultFacts,
@@ -169,7 +170,11 @@ impl Vault for Port {
         .await
     }
 
-    async fn recovery_points(&self, _: &ProtectedItem) -> Result<Vec<RecoveryPoint>, VaultError> {
+    async fn recovery_points(
+        &self,
+        _: &ProtectedItem,
+        _: Option<TakenBetween>,
+    ) -> Result<Vec<RecoveryPoint>, VaultError> {
         self.ask(|_| {
             Ok(vec![RecoveryPoint {
                 name: RecoveryPointName::new("1"),
@@ -180,7 +185,7 @@ impl Vault for Port {
                     kind: "HardenedRP".to_owned(),
                     status: "Valid".to_owned(),
                 }],
-                soft_deleted: false,
+                soft_deleted: Some(false),
                 expires: None,
                 managed: Some(true),
                 details: Default::default(),

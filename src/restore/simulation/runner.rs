@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Waker};
 
 use jiff::SignedDuration;
 
+use super::super::choose::PointSelector;
 use super::super::ids::{ArmId, CanonicalRun, RunKey, Scope};
 use super::super::pace::{AFTER_REFUSED_WRITE, Limits};
 use super::super::pass::{After, Pass};
@@ -170,7 +171,7 @@ fn intended(run: usize, kind: Kind, control: Control) -> Intended {
             vm: ArmId::new(
                 "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/web",
             ),
-            point: None,
+            point: PointSelector::default(),
             target: kind.target(run),
             options: Default::default(),
             vault: vault_id(),

@@ -11,6 +11,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
+use super::super::choose::TakenBetween;
 use super::super::facts::{
     ErrorText, JobDetail, JobStatus, Operation, OperationStatus, RecoveryPoint, RefusalKind,
     SeenJob, TriggerOutcome, VaultFacts,
@@ -210,7 +211,11 @@ impl Vault for Paper {
         Ok(self.sheet().item.clone())
     }
 
-    async fn recovery_points(&self, _: &ProtectedItem) -> Result<Vec<RecoveryPoint>, VaultError> {
+    async fn recovery_points(
+        &self,
+        _: &ProtectedItem,
+        _: Option<TakenBetween>,
+    ) -> Result<Vec<RecoveryPoint>, VaultError> {
         Ok(Vec::new())
     }
 
