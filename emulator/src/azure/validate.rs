@@ -5,7 +5,9 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::restore_request::{last_segment, read_unwrapped};
+use super::request_fields::last_segment;
+use super::restore_request;
+use super::restore_rules::Facts;
 use super::{Answer, Context, operations};
 use crate::http::{Reply, address_path};
 use crate::ledger::Caused;
@@ -133,7 +135,12 @@ fn check(context: &Context<'_>, vault: &Vault) -> Result<(), Reply> {
         .into_iter()
         .find(|point| point.name == last_segment(id))
         .ok_or_else(|| invalid_input("id names no recovery point of the protected item"))?;
-    read_unwrapped(request, vault, machine, &point).map(|_| ())
+    let facts = Facts {
+        vault,
+        machine,
+        point: &point,
+    };
+    restore_request::read(request, &facts).map(|_| ())
 }
 
 fn find(context: &Context<'_>) -> Result<Check, Reply> {

@@ -159,7 +159,7 @@ async fn roles_decide_and_can_be_given_later() {
     azure.sign_in("reader").await;
     let reads = azure.get(VAULT).await.status;
     let refused = azure.restore(&TEST_VM, ID).await;
-    let reader = json!({"clientSecret": "emulated-secret-reader", "roles": ["backupOperator"]});
+    let reader = json!({"clientSecret": "emulated-secret-reader", "roles": ["backupOperator", "restoreContributor"]});
     azure
         .admin(
             "PUT",

@@ -451,6 +451,9 @@ fn example_scenario() -> Scenario {
     scenario["vaults"] = json!([{
         "subscriptionId": "00000000-0000-0000-0000-000000000000", "resourceGroup": "netsdktestrg", "name": "testVault",
         "region": "southeastasia",
+        "identity": {"systemAssigned": true, "userAssigned": [
+            "/subscriptions/00000000-0000-0000-0000-000000000000/resourcegroups/asmaskarRG1/providers/Microsoft.ManagedIdentity/userAssignedIdentities/asmaskartestmsi",
+        ]},
         "virtualMachines": [{
             "name": "netvmtestv2vm1", "resourceGroup": "netsdktestrg",
             "recoveryPoints": [{"name": "348916168024334", "age": "8h"}],
