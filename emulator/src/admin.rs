@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 use crate::azure::{effects_for_admin, job_for_admin};
 use crate::gateway::Gateway;
 use crate::http::{Call, Reply};
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, catalogue};
 use crate::wire::time;
 
 /// What one can ask for, as the answer to everything else.
 const HELP: &str = "GET ledger | GET, DELETE requests | GET requests/log | GET, PUT, DELETE faults | GET, PUT clock | GET jobs | \
-PUT jobs/{id}/behaviour | GET disks, effects | DELETE tokens | GET, PUT, PATCH scenario | PUT scenario/principals/{clientId} | \
+PUT jobs/{id}/behaviour | GET disks, effects, errors | DELETE tokens | GET, PUT, PATCH scenario | PUT scenario/principals/{clientId} | \
 PUT scenario/vaults/{vault} | PUT, DELETE scenario/vaults/{vault}/virtualMachines/{vm}";
 
 /// Answers a request below `/_emulator/`.
@@ -68,6 +68,7 @@ fn other(gateway: &Gateway, call: &Call, path: &[&str]) -> Outcome {
             &gateway.world(),
             gateway.clock.now(),
         ))),
+        ("GET", ["errors"]) => Ok(Reply::ok(&json!({ "errors": catalogue::shown() }))),
         ("DELETE", ["tokens"]) => {
             gateway.tokens.revoke_all();
             done()

@@ -151,7 +151,9 @@ fn extended(context: &Context<'_>, restore: &Restore, state: &JobState) -> Value
     } else {
         &state.tasks[..]
     };
-    let healthy = newer && state.status == "InProgress";
+    // Recorded: also in older versions where a VM is made (s06, s14), not where disks are restored (s13).
+    let healthy =
+        state.status == "InProgress" && (newer || restore.request.is("AlternateLocation"));
     let told = !shape.no_progress;
     json!({
         "tasksList": tasks.iter().map(task).collect::<Vec<_>>(),

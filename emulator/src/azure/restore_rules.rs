@@ -76,7 +76,7 @@ fn original_location(requested: &Requested, facts: &Facts<'_>) -> Checked {
     let target = requested.target_group_id.is_some() || requested.target_machine_id.is_some();
     refuse_if(
         target || requested.network_id.is_some() || requested.subnet_id.is_some(),
-        "OriginalLocation takes no target resource group, virtual machine, network or subnet",
+        "OriginalLocation takes no targetResourceGroupId, targetVirtualMachineId, virtualNetworkId or subnetId",
     )?;
     refuse_if(
         requested.zone.is_some(),
@@ -104,7 +104,7 @@ fn restore_disks(requested: &Requested, facts: &Facts<'_>) -> Checked {
     let target = requested.target_machine_id.is_some() || requested.subnet_id.is_some();
     refuse_if(
         target || requested.network_id.is_some(),
-        "RestoreDisks takes no target virtual machine, network or subnet",
+        "RestoreDisks takes no targetVirtualMachineId, virtualNetworkId or subnetId",
     )?;
     let known = |lun: &i64| (-1..i64::from(facts.machine.data_disks)).contains(lun);
     match requested.luns.iter().flatten().find(|lun| !known(lun)) {

@@ -3,6 +3,8 @@
 //! Names, and where each stands, are known (CONTRACT 8 and 10). Texts are Azure's where they were recorded or published.
 //! Numbers from 400900 on are made up: nobody has published them.
 
+use serde_json::{Value, json};
+
 use super::restore::{Failure, JobError, Outcome, RestoreBehaviour};
 
 /// Where an error comes up.
@@ -246,6 +248,22 @@ pub fn find(code: &str) -> Option<&'static Known> {
     KNOWN
         .iter()
         .find(|known| known.code.eq_ignore_ascii_case(code))
+}
+
+/// All of them, for `/_emulator/errors`.
+pub fn shown() -> Vec<Value> {
+    let shown = |known: &Known| {
+        let mut shown = match known.place {
+            Request(status) => json!({"place": "request", "status": status}),
+            Operation => json!({"place": "operation"}),
+            Failed(number) => json!({"place": "failed", "number": number}),
+            Warned(number) => json!({"place": "warned", "number": number}),
+        };
+        shown["code"] = known.code.into();
+        shown["text"] = known.text.into();
+        shown
+    };
+    KNOWN.iter().map(shown).collect()
 }
 
 impl Known {

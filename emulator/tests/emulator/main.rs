@@ -6,5 +6,8 @@ mod lists;
 mod process;
 mod recordings;
 mod restore;
+mod rights;
+mod shapes;
 mod support;
+mod types;
 mod versions;

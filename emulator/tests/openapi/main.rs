@@ -5,6 +5,7 @@
 //! no answer shows any more fails the test, so that the list stays true.
 
 mod contract;
+mod shapes;
 #[path = "../emulator/support.rs"]
 mod support;
 
@@ -64,6 +65,7 @@ async fn answers_are_as_declared_or_listed_as_deviations() {
     for version in VERSIONS {
         let contract = Contract::read(&folder, version);
         walk(&contract, &mut findings).await;
+        shapes::walk(&contract, &mut findings).await;
     }
 
     let unknown: Vec<&Finding> = findings
