@@ -13,4 +13,5 @@ mod process;
 mod replay;
 mod restores;
 mod secrets;
+mod shapes;
 mod support;

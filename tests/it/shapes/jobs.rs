@@ -1,0 +1,134 @@
+//! The shapes of CONTRACT 8: how jobs write times, durations, enums and progress, and how they end.
+
+use super::{nothing_of_an_address, shaped, world};
+use crate::support::reading::{is_finished, message, phase, text};
+use crate::support::world::World;
+use futures::future::join_all;
+use serde_json::{Value, json};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_shape_of_a_job_is_read_to_its_end() {
+    let world = world().await;
+    let cases = [
+        (
+            "job-old",
+            json!({"actions": "numbers", "durations": "colons", "times": "withoutZone", "secondType": true}),
+        ),
+        (
+            "job-plain",
+            json!({"times": "seconds", "noTasks": true, "noProgress": true}),
+        ),
+        ("job-tasks", json!({"taskTimes": true, "actions": "names"})),
+        ("job-odd", json!({"runningAs": "Preparing"})),
+    ];
+
+    let runs = cases.map(|(name, shape)| {
+        let world = &world;
+        async move {
+            let behaviour = json!({"duration": "4m", "sizeGb": 30, "job": shape});
+            let restore = shaped(world, name, behaviour).await;
+            world.apply(restore.json()).await;
+            let known = |object: &Value| !text(object, "/job/duration").is_empty();
+            let running = world.until(name, "to show its job", known).await;
+            (name, running, world.ended(name).await)
+        }
+    });
+
+    for (name, running, ended) in join_all(runs).await {
+        assert_eq!(phase(&ended), "Succeeded", "{name}: {ended:#}");
+        assert_eq!(phase(&running), "Running", "{name}");
+        let instant = |pointer: &str| -> jiff::Timestamp {
+            text(&ended, pointer)
+                .parse()
+                .unwrap_or_else(|error| panic!("{name} {pointer}: {error}"))
+        };
+        let (start, end) = (instant("/job/startTime"), instant("/job/endTime"));
+        let took = end.duration_since(start).as_secs();
+        assert!((239..=241).contains(&took), "{name}: {took}");
+        let duration: jiff::SignedDuration = text(&ended, "/job/duration").parse().unwrap();
+        assert_eq!(duration.as_secs(), 240, "{name}");
+        assert_eq!(running["status"]["job"]["cancellable"], true, "{name}");
+        assert!(ended["status"]["job"]["cancellable"].is_null(), "{name}");
+        nothing_of_an_address(&ended);
+        let word = if name == "job-odd" {
+            "Preparing"
+        } else {
+            "InProgress"
+        };
+        assert_eq!(text(&running, "/job/status"), word, "{name}");
+        if name == "job-odd" {
+            assert!(
+                message(&running).contains("Preparing"),
+                "{}",
+                message(&running)
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn progress_that_falls_in_azure_does_not_fall_in_status() {
+    let world = world().await;
+    let restore = shaped(
+        &world,
+        "falls",
+        json!({"progress": "down", "duration": "10m"}),
+    )
+    .await;
+    world.apply(restore.json()).await;
+
+    let (mut seen, mut remaining) = (Vec::new(), false);
+    loop {
+        let object = world.until("falls", "to be seen", |_| true).await;
+        seen.extend(object["status"]["job"]["progressPercent"].as_i64());
+        remaining |= !text(&object, "/job/estimatedRemaining").is_empty();
+        if is_finished(&object) {
+            break;
+        }
+    }
+
+    assert!(seen.is_sorted(), "{seen:?}");
+    seen.dedup();
+    assert!(seen.len() >= 3 && seen.last() == Some(&100), "{seen:?}");
+    assert!(remaining, "Azure's estimate is told");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_with_warnings_says_what_was_done_and_what_was_not() {
+    let world = world().await;
+    let behaviour = json!({
+        "outcome": "completedWithWarnings", "duration": "2m", "missingLuns": [0],
+        "errors": [{
+            "code": 400_225, "title": "UserErrorDiskNotRestored", "text": "One disk could not be restored.",
+            "recommendations": ["Restore the disk again."],
+        }],
+    });
+    let restore = shaped(&world, "partial", behaviour).await;
+
+    let ended = world.run(&restore).await;
+
+    assert_eq!(phase(&ended), "PartiallySucceeded");
+    let job = text(&ended, "/job/id");
+    let said = message(&ended);
+    for word in [
+        "Done: the data was transferred",
+        "resource group restores",
+        &format!("RSVaultBackup={job}"),
+        "Not done:",
+        "One disk could not be restored. Restore the disk again.",
+    ] {
+        assert!(said.contains(word), "{word}: {said}");
+    }
+    let error = &ended["status"]["job"]["errors"][0];
+    assert_eq!(error["code"], "400225");
+    assert_eq!(error["recommendations"][0], "Restore the disk again.");
+    assert_eq!(restored_disks(&world, job).await, 1, "the OS disk alone");
+}
+
+async fn restored_disks(world: &World, job: &str) -> usize {
+    let effects = world.azure.ask(reqwest::Method::GET, "effects", None).await;
+    let disks = effects["disks"].as_array().unwrap().iter();
+    disks
+        .filter(|disk| disk["tags"]["RSVaultBackup"] == job)
+        .count()
+}
