@@ -32,9 +32,10 @@ async fn shaped(world: &World, name: &str, behaviour: Value) -> Restore {
 /// its display properties, are addresses.
 fn nothing_of_an_address(object: &Value) {
     let mut status = object["status"].clone();
-    if let Some(status) = status.as_object_mut() {
-        status.remove("outputs");
-        status["job"]["properties"] = Value::Null;
+    for (place, name) in [("", "outputs"), ("/job", "properties")] {
+        if let Some(object) = status.pointer_mut(place).and_then(Value::as_object_mut) {
+            object.remove(name);
+        }
     }
     let text = status.to_string();
     for word in [

@@ -23,6 +23,10 @@ async fn a_job_without_change_for_hours_is_said_to_be_stalled_and_followed_on() 
 
     let mut patient = world.stage.options.clone();
     patient.time_scale = Some(HOURS);
+    // Its clock begins where that of the first controller stands.
+    let ahead = world.now().duration_since(jiff::Timestamp::now());
+    let origin = jiff::Timestamp::now() - ahead / (i32::try_from(HOURS).unwrap() - 1);
+    patient.time_origin = Some(origin);
     let _patient = world.another_controller(patient).await;
     let stalled = world.with_reason("still", "JobStalled").await;
 
