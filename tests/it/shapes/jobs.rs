@@ -25,11 +25,17 @@ async fn every_shape_of_a_job_is_read_to_its_end() {
     let runs = cases.map(|(name, shape)| {
         let world = &world;
         async move {
-            let behaviour = json!({"duration": "10m", "sizeGb": 30, "job": shape});
+            let behaviour = json!({"outcome": "hang", "duration": "10m", "job": shape});
             let restore = shaped(world, name, behaviour).await;
             world.apply(restore.json()).await;
             let known = |object: &Value| !text(object, "/job/duration").is_empty();
             let running = world.until(name, "to show its job", known).await;
+            let job = text(&running, "/job/id");
+            let ends = json!({"outcome": "completed"});
+            world
+                .azure
+                .put(&format!("jobs/{job}/behaviour"), ends)
+                .await;
             (name, running, world.ended(name).await)
         }
     });
@@ -72,7 +78,7 @@ async fn progress_that_falls_in_azure_does_not_fall_in_status() {
     let restore = shaped(
         &world,
         "falls",
-        json!({"progress": "down", "duration": "10m"}),
+        json!({"progress": "down", "duration": "20m"}),
     )
     .await;
     world.apply(restore.json()).await;
