@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
 
 use crate::scenario::{RestoreBehaviour, Scenario};
 
@@ -93,6 +94,8 @@ pub struct Check {
     pub vault_id: String,
     pub operation_id: String,
     pub accepted: Timestamp,
+    /// What it finds, as it is shown.
+    pub findings: Vec<Value>,
 }
 
 impl World {

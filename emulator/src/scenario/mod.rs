@@ -148,6 +148,9 @@ pub struct VirtualMachine {
     /// The edge zone that it lies in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edge_zone: Option<String>,
+    /// Codes of what Azure's own check before a restore finds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub validation: Vec<String>,
     #[serde(default)]
     pub recovery_points: Vec<PointSpec>,
     /// What the n-th restore does; the last one counts for all that follow.
@@ -308,7 +311,13 @@ impl VirtualMachine {
 
     fn check(&self, vault: &Vault) -> Result<(), ScenarioError> {
         let points = self.recovery_points.iter().map(PointSpec::check);
+        let findings = self.validation.iter().map(|code| {
+            catalogue::find(code)
+                .map(|_| ())
+                .ok_or_else(|| format!("no error of restores has the code {code}"))
+        });
         points
+            .chain(findings)
             .chain([self.restore.check()])
             .collect::<Result<(), String>>()
             .map_err(|what| {

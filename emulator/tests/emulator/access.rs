@@ -294,7 +294,7 @@ async fn neighbours_of_a_vault_can_be_read() {
     assert_eq!(protected.body["name"], "testVM");
     assert_eq!((other.status, other.code()), (404, "ResourceNotFound"));
     assert_eq!(subscriptions.values().len(), 1);
-    assert_eq!(vaults.values().len(), 2);
+    assert_eq!(vaults.values().len(), 3);
     for part in [
         "backupResourceGuardProxies",
         "backupEncryptionConfigs/backupResourceEncryptionConfig",

@@ -305,6 +305,44 @@ async fn every_known_error_is_chosen_by_its_code() {
 }
 
 #[tokio::test]
+async fn the_check_before_a_restore_finds_what_is_chosen() {
+    let azure = Azure::start().await;
+    let vm = Vm {
+        group: "testRG",
+        name: "nosku-1",
+        registered: "iaasvmcontainerv2;testRG;nosku-1",
+    };
+    let point = azure.points(&vm).await.remove(0);
+    let body = json!({
+        "id": format!("{}/recoveryPoints/{point}", vm.item()),
+        "properties": {"objectType": "ValidateIaasVMRestoreOperationRequest", "restoreRequest": vm.restore_disks(&point)},
+    });
+
+    let at_once = azure
+        .post(&format!("{VAULT}/backupValidateOperation"), &body)
+        .await
+        .body;
+    let later = azure
+        .post(&format!("{VAULT}/backupTriggerValidateOperation"), &body)
+        .await;
+    azure.advance("10s").await;
+    let later = azure
+        .get(later.header("azure-asyncoperation").unwrap())
+        .await;
+
+    let found = &at_once["validateOperationResponse"]["validationResults"];
+    assert_eq!(
+        found[0]["code"],
+        "UserErrorCoreCountSubscriptionQuotaReached"
+    );
+    assert!(found[0]["recommendations"][0].is_string());
+    assert_eq!(
+        &later.body["properties"]["validateOperationResponse"]["validationResults"],
+        found
+    );
+}
+
+#[tokio::test]
 async fn an_error_that_nobody_knows_is_refused_with_the_scenario() {
     let azure = Azure::start().await;
     let address = format!(

@@ -383,8 +383,13 @@ async fn validation(
     check: &mut impl FnMut(&str, &str, &str, &Answer),
 ) {
     let version = &contract.version;
-    let point = azure.points(&TEST_VM).await.remove(0);
-    let inner = json!({"objectType": "ValidateIaasVMRestoreOperationRequest", "restoreRequest": TEST_VM.restore_disks(&point)});
+    let vm = Vm {
+        group: "testRG",
+        name: "nosku-1",
+        registered: "iaasvmcontainerv2;testRG;nosku-1",
+    };
+    let point = azure.points(&vm).await.remove(0);
+    let inner = json!({"objectType": "ValidateIaasVMRestoreOperationRequest", "restoreRequest": vm.restore_disks(&point)});
     if version == "2019-05-13" {
         let answer = azure
             .post(
@@ -401,7 +406,7 @@ async fn validation(
         return;
     }
     let body: Value =
-        json!({"id": format!("{}/recoveryPoints/{point}", TEST_VM.item()), "properties": inner});
+        json!({"id": format!("{}/recoveryPoints/{point}", vm.item()), "properties": inner});
     let answer = azure
         .post(
             &format!("{VAULT}/backupValidateOperation?api-version={version}"),
