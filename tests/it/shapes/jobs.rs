@@ -1,7 +1,7 @@
 //! The shapes of CONTRACT 8: how jobs write times, durations, enums and progress, and how they end.
 
 use super::{nothing_of_an_address, shaped, world};
-use crate::support::reading::{is_finished, message, phase, text};
+use crate::support::reading::{message, phase, text};
 use crate::support::world::World;
 use futures::future::join_all;
 use serde_json::{Value, json};
@@ -78,25 +78,33 @@ async fn progress_that_falls_in_azure_does_not_fall_in_status() {
     let restore = shaped(
         &world,
         "falls",
-        json!({"progress": "down", "duration": "20m"}),
+        json!({"outcome": "hang", "duration": "1000h"}),
     )
     .await;
     world.apply(restore.json()).await;
+    let at = |percent: i64| {
+        move |object: &Value| object["status"]["job"]["progressPercent"].as_i64() == Some(percent)
+    };
+    let first = world.until("falls", "to be at 1 %", at(1)).await;
+    let behaviour = format!("jobs/{}/behaviour", text(&first, "/job/id"));
+    let change = async |change: Value| world.azure.put(&behaviour, change).await;
 
-    let (mut seen, mut remaining) = (Vec::new(), false);
-    loop {
-        let object = world.until("falls", "to be seen", |_| true).await;
-        seen.extend(object["status"]["job"]["progressPercent"].as_i64());
-        remaining |= !text(&object, "/job/estimatedRemaining").is_empty();
-        if is_finished(&object) {
-            break;
-        }
-    }
+    change(json!({"duration": "1s"})).await;
+    let most = world.until("falls", "to be at 99 %", at(99)).await;
+    change(json!({"progress": "down"})).await;
+    let reads = reads_of(&world, text(&first, "/job/id")).await;
+    let read_again = async || {
+        let now = reads_of(&world, text(&first, "/job/id")).await;
+        (now > reads + 1).then_some(())
+    };
+    crate::support::eventually("more reads of the job", 80, read_again).await;
+    let fallen = world.until("falls", "to be seen", |_| true).await;
+    change(json!({"outcome": "completed"})).await;
+    let ended = world.ended("falls").await;
 
-    assert!(seen.is_sorted(), "{seen:?}");
-    seen.dedup();
-    assert!(seen.len() >= 3 && seen.last() == Some(&100), "{seen:?}");
-    assert!(remaining, "Azure's estimate is told");
+    assert!(!text(&most, "/job/estimatedRemaining").is_empty());
+    assert!(at(99)(&fallen), "{fallen:#}");
+    assert!(at(100)(&ended), "{ended:#}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -129,6 +137,18 @@ async fn a_job_with_warnings_says_what_was_done_and_what_was_not() {
     assert_eq!(error["code"], "400225");
     assert_eq!(error["recommendations"][0], "Restore the disk again.");
     assert_eq!(restored_disks(&world, job).await, 1, "the OS disk alone");
+}
+
+/// How often the job was read by its id.
+async fn reads_of(world: &World, job: &str) -> usize {
+    let of_job = |request: &Value| {
+        request["operation"] == "GetJob"
+            && request["path"]
+                .as_str()
+                .is_some_and(|path| path.contains(job))
+    };
+    let log = world.azure.request_log().await;
+    log.iter().filter(|request| of_job(request)).count()
 }
 
 async fn restored_disks(world: &World, job: &str) -> usize {
