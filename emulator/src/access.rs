@@ -1,9 +1,9 @@
-//! What a caller may do: roles, and the 403 that names what is missing.
+//! What a caller may do, and the 403 that names what is missing: at the address, and at what the body refers to.
 
 use axum::http::StatusCode;
 
 use crate::http::Reply;
-use crate::scenario::{Principal, Role, RoleAssignment, Scenario};
+use crate::scenario::Scenario;
 use crate::wire::gateway_error;
 
 /// Refuses an action that none of the caller's roles allows at this scope (an ARM id).
@@ -11,11 +11,7 @@ use crate::wire::gateway_error;
 /// # Errors
 /// The 403 to answer.
 pub fn check(scenario: &Scenario, client_id: &str, action: &str, scope: &str) -> Result<(), Reply> {
-    let principal = scenario
-        .principals
-        .iter()
-        .find(|principal| principal.client_id.eq_ignore_ascii_case(client_id));
-    if principal.is_some_and(|principal| allows(principal, action, scope)) {
+    if allows(scenario, client_id, action, scope) {
         return Ok(());
     }
     let message = format!(
@@ -28,57 +24,39 @@ pub fn check(scenario: &Scenario, client_id: &str, action: &str, scope: &str) ->
     ))
 }
 
-fn allows(principal: &Principal, action: &str, scope: &str) -> bool {
-    principal.roles.iter().any(|assignment| match assignment {
-        RoleAssignment::Everywhere(role) => role.allows(action),
-        RoleAssignment::Scoped { role, scope: limit } => {
-            role.allows(action) && lies_in(scope, limit)
-        }
+/// Refuses an action at something that the request's body refers to, as Azure Resource Manager does: the caller may do what
+/// the address says, but not this.
+///
+/// # Errors
+/// The 403 to answer.
+pub fn check_linked(
+    scenario: &Scenario,
+    client_id: &str,
+    action: &str,
+    scope: &str,
+) -> Result<(), Reply> {
+    if allows(scenario, client_id, action, scope) {
+        return Ok(());
+    }
+    let message = format!(
+        "The client '{client_id}' with object id '{client_id}' has permission to perform the requested action; however, it does not have permission to perform action(s) '{action}' on the linked scope(s) '{scope}' (respectively) or the linked scope(s) are invalid."
+    );
+    Err(gateway_error(
+        StatusCode::FORBIDDEN,
+        "LinkedAuthorizationFailed",
+        &message,
+    ))
+}
+
+fn allows(scenario: &Scenario, client_id: &str, action: &str, scope: &str) -> bool {
+    let principal = scenario
+        .principals
+        .iter()
+        .find(|principal| principal.client_id.eq_ignore_ascii_case(client_id));
+    principal.is_some_and(|principal| {
+        principal
+            .roles
+            .iter()
+            .any(|assignment| assignment.allows(action, scope))
     })
-}
-
-impl Role {
-    fn allows(self, action: &str) -> bool {
-        match self {
-            Self::Owner => true,
-            Self::BackupOperator => {
-                action.ends_with("/read") || action.starts_with("Microsoft.RecoveryServices/")
-            }
-            Self::Reader => action.ends_with("/read"),
-            Self::None => false,
-        }
-    }
-}
-
-fn lies_in(scope: &str, limit: &str) -> bool {
-    let scope = scope.to_lowercase();
-    let limit = limit.trim_end_matches('/').to_lowercase();
-    scope == limit || scope.starts_with(&format!("{limit}/"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_scope_covers_what_lies_below_and_nothing_beside() {
-        assert!(lies_in(
-            "/subscriptions/s/resourceGroups/G/x",
-            "/Subscriptions/S/resourcegroups/g"
-        ));
-        assert!(!lies_in(
-            "/subscriptions/s/resourceGroups/g2",
-            "/subscriptions/s/resourceGroups/g"
-        ));
-    }
-
-    #[test]
-    fn readers_read_and_operators_restore() {
-        let restore = crate::operation::Operation::TriggerRestore.facts().action;
-        let read = crate::operation::Operation::ListJobs.facts().action;
-
-        assert!(Role::Reader.allows(read) && !Role::Reader.allows(restore));
-        assert!(Role::BackupOperator.allows(restore));
-        assert!(!Role::None.allows(read));
-    }
 }

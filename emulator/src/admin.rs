@@ -5,15 +5,15 @@ use jiff::{SignedDuration, Timestamp};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::azure::{all_disks, job_for_admin};
+use crate::azure::{effects_for_admin, job_for_admin};
 use crate::gateway::Gateway;
 use crate::http::{Call, Reply};
-use crate::scenario::{RestoreBehaviour, Scenario};
+use crate::scenario::{Scenario, catalogue};
 use crate::wire::time;
 
 /// What one can ask for, as the answer to everything else.
 const HELP: &str = "GET ledger | GET, DELETE requests | GET requests/log | GET, PUT, DELETE faults | GET, PUT clock | GET jobs | \
-PUT jobs/{id}/behaviour | GET disks | DELETE tokens | GET, PUT, PATCH scenario | PUT scenario/principals/{clientId} | \
+PUT jobs/{id}/behaviour | GET disks, effects, errors | DELETE tokens | GET, PUT, PATCH scenario | PUT scenario/principals/{clientId} | \
 PUT scenario/vaults/{vault} | PUT, DELETE scenario/vaults/{vault}/virtualMachines/{vm}";
 
 /// Answers a request below `/_emulator/`.
@@ -60,9 +60,15 @@ fn other(gateway: &Gateway, call: &Call, path: &[&str]) -> Outcome {
             Ok(Reply::ok(&json!({ "jobs": jobs })))
         }
         ("PUT", ["jobs", id, "behaviour"]) => set_behaviour(gateway, call, id),
-        ("GET", ["disks"]) => Ok(Reply::ok(
-            &json!({ "disks": all_disks(&gateway.world().restores, gateway.clock.now()) }),
-        )),
+        ("GET", ["disks"]) => {
+            let effects = effects_for_admin(&gateway.world(), gateway.clock.now());
+            Ok(Reply::ok(&json!({ "disks": effects["disks"] })))
+        }
+        ("GET", ["effects"]) => Ok(Reply::ok(&effects_for_admin(
+            &gateway.world(),
+            gateway.clock.now(),
+        ))),
+        ("GET", ["errors"]) => Ok(Reply::ok(&json!({ "errors": catalogue::shown() }))),
         ("DELETE", ["tokens"]) => {
             gateway.tokens.revoke_all();
             done()
@@ -154,13 +160,7 @@ fn set_behaviour(gateway: &Gateway, call: &Call, id: &str) -> Outcome {
                 format!("there is no job or operation {id}"),
             )
         })?;
-    let mut merged = serde_json::to_value(&restore.behaviour).unwrap_or_default();
-    if let (Some(target), Some(changes)) = (merged.as_object_mut(), call.json().as_object()) {
-        target.extend(changes.clone());
-    }
-    let behaviour: RestoreBehaviour =
-        serde_json::from_value(merged).map_err(|error| bad(error.to_string()))?;
-    restore.behaviour = behaviour;
+    restore.behaviour = restore.behaviour.changed(call.json()).map_err(bad)?;
     Ok(Reply::empty(StatusCode::NO_CONTENT))
 }
 

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::http::{Call, Reply};
 use crate::operation::Operation;
+use crate::scenario::RestoreBehaviour;
 use crate::wire::http_date;
 use crate::world::add;
 
@@ -68,6 +69,8 @@ pub struct Action {
     pub empty_body: bool,
     /// A web page instead of the body, as from a proxy in between; the status stays.
     pub html: bool,
+    /// Fields of a restore's behaviour, as in a scenario, for the restore that this request starts.
+    pub restore: Option<Value>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
@@ -154,6 +157,9 @@ impl Rule {
             && !crate::ledger::is_operation(name)
         {
             return Err(format!("there is no operation {name}"));
+        }
+        if let Some(changes) = &self.action.restore {
+            RestoreBehaviour::default().changed(changes)?;
         }
         if self
             .action

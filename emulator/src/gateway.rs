@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::{Response, StatusCode};
 use hyper::body::Frame;
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::azure::{self, Context};
@@ -82,7 +82,8 @@ impl Gateway {
                 return self.stopped(&call, operation, fault);
             }
         }
-        let handled = self.answer(&call, operation, &names);
+        let ordered = fault.as_ref().and_then(|fault| fault.restore.as_ref());
+        let handled = self.answer(&call, (operation, &names), ordered);
         let mut reply = handled.reply;
         let spoilt = fault.as_ref().map(describe);
         tracing::debug!(
@@ -147,7 +148,12 @@ impl Gateway {
         }
     }
 
-    fn answer(&self, call: &Call, operation: Operation, names: &Names) -> Handled {
+    fn answer(
+        &self,
+        call: &Call,
+        (operation, names): (Operation, &Names),
+        ordered: Option<&Value>,
+    ) -> Handled {
         let mut world = self.world();
         let plain = |reply| Handled {
             reply,
@@ -205,6 +211,8 @@ impl Gateway {
             clock: &self.clock,
             caller: &caller,
             now: self.clock.now(),
+            tokens: &self.tokens,
+            ordered,
             caused: None,
         };
         let reply = azure::answer(&mut context, operation);
@@ -342,6 +350,7 @@ fn describe(fault: &Action) -> String {
     match (&fault.answer, fault.reset) {
         (_, true) => format!("connection closed {when}"),
         (Some(answer), false) => format!("answered {} {when}", answer.status),
+        (None, false) if fault.restore.is_some() => "the restore goes as ordered".into(),
         (None, false) => "answer changed or delayed".into(),
     }
 }

@@ -42,6 +42,7 @@ pub enum Operation {
     ListDisks,
     GetDisk,
     GetVirtualMachine,
+    GetNetworkInterface,
     CrossRegionRestore,
     Unknown,
 }
@@ -120,6 +121,7 @@ impl Operation {
         Operation::ListDisks,
         Operation::GetDisk,
         Operation::GetVirtualMachine,
+        Operation::GetNetworkInterface,
         Operation::CrossRegionRestore,
         Operation::Unknown,
     ];
@@ -163,6 +165,7 @@ impl Operation {
             ListDisks "GET" "{S} or {G}/providers/Microsoft.Compute/disks" "Microsoft.Compute/disks/read" Other,
             GetDisk "GET" "{G}/providers/Microsoft.Compute/disks/{disk}" "Microsoft.Compute/disks/read" Other,
             GetVirtualMachine "GET" "{G}/providers/Microsoft.Compute/virtualMachines/{machine}" "Microsoft.Compute/virtualMachines/read" Other,
+            GetNetworkInterface "GET" "{G}/providers/Microsoft.Network/networkInterfaces/{interface}" "Microsoft.Network/networkInterfaces/read" Other,
             CrossRegionRestore "ANY" "{S}/providers/Microsoft.RecoveryServices/locations/…" "Microsoft.RecoveryServices/locations/read" Other,
             Unknown "ANY" "*" "Microsoft.Resources/read" Other,
         }
@@ -247,6 +250,7 @@ pub fn of(method: &Method, segments: &[String]) -> (Operation, Names) {
                             O::GetClassicStorageAccount
                         }
                         ("microsoft.network", "virtualnetworks") => O::GetVirtualNetwork,
+                        ("microsoft.network", "networkinterfaces") => O::GetNetworkInterface,
                         ("microsoft.compute", "disks") => O::GetDisk,
                         ("microsoft.compute", "virtualmachines") => O::GetVirtualMachine,
                         _ => O::Unknown,

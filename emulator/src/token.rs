@@ -167,6 +167,16 @@ impl Tokens {
         })
     }
 
+    /// Who a further token of a request was issued to: `Bearer <token>`, not expired.
+    pub fn holder(&self, header: &str) -> Option<Caller> {
+        let (_, token) = header.split_once(' ')?;
+        let grant = self.lock().get(token.trim()).cloned()?;
+        (grant.expires > Instant::now()).then_some(Caller {
+            client_id: grant.client_id,
+            tenant: grant.tenant,
+        })
+    }
+
     /// Makes every token that was issued so far invalid.
     pub fn revoke_all(&self) {
         self.lock().clear();

@@ -60,6 +60,11 @@ pub fn time(at: Timestamp) -> String {
     format!("{}{dot}{fraction}Z", at.strftime("%Y-%m-%dT%H:%M:%S"))
 }
 
+/// `2024-04-28T07:28:38Z`: whole seconds.
+pub fn time_in_seconds(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
 /// `2025-05-29T08:34:15.9738890`: without a zone, meaning UTC.
 pub fn time_without_zone(at: Timestamp) -> String {
     let ticks = at.subsec_nanosecond().unsigned_abs() / 100;

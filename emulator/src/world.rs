@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
 
 use crate::scenario::{RestoreBehaviour, Scenario};
 
@@ -22,6 +23,7 @@ pub struct Restore {
     pub vault_id: String,
     /// `iaasvmcontainerv2;{resource group};{name}`.
     pub registered: String,
+    /// The source VM's name.
     pub vm_name: String,
     pub operation_id: String,
     pub job_id: String,
@@ -39,15 +41,45 @@ pub struct Restore {
 pub struct Requested {
     pub recovery_type: String,
     pub point_time: Option<Timestamp>,
+    /// Full id.
     pub storage_account: String,
     pub target_group_id: Option<String>,
-    pub target_vm: Option<String>,
-    pub network: Option<String>,
+    /// Full id of the VM to make.
+    pub target_machine_id: Option<String>,
+    /// Full ids.
+    pub network_id: Option<String>,
+    pub subnet_id: Option<String>,
     /// LUNs of `restoreDiskLunList`; none = all disks.
     pub luns: Option<Vec<i64>>,
+    pub zone: Option<String>,
+    pub disk_encryption_set_id: Option<String>,
+    pub secured_disk_encryption_set_id: Option<String>,
+    pub network_access: Option<NetworkAccess>,
+    pub edge_zone: Option<String>,
+    /// The storage account is reached as the vault, not as the caller.
+    pub by_vault_identity: bool,
+    /// The source VM, and what of it shows up in disks.
+    pub source: Source,
+}
+
+/// `targetDiskNetworkAccessSettings`.
+#[derive(Clone, Debug)]
+pub struct NetworkAccess {
+    pub option: String,
+    pub disk_access_id: Option<String>,
+}
+
+/// The VM that was backed up, as its recovery point knows it.
+#[derive(Clone, Debug, Default)]
+pub struct Source {
+    pub machine_id: String,
     pub data_disks: u32,
     pub os_type: String,
+    pub private_disks: bool,
+    /// The vault's region: disks and VMs come back there, whatever `region` says.
     pub region: String,
+    /// The data comes from the snapshot tier.
+    pub from_snapshot: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -62,6 +94,8 @@ pub struct Check {
     pub vault_id: String,
     pub operation_id: String,
     pub accepted: Timestamp,
+    /// What it finds, as it is shown.
+    pub findings: Vec<Value>,
 }
 
 impl World {
@@ -97,6 +131,33 @@ impl World {
     }
 }
 
+impl Requested {
+    pub fn is(&self, recovery_type: &str) -> bool {
+        self.recovery_type == recovery_type
+    }
+
+    /// The resource group that disks come back to: the one asked for, or the VM's own where its disks are replaced.
+    pub fn disks_group(&self) -> Option<String> {
+        match &self.target_group_id {
+            Some(group) => Some(group.trim_end_matches('/').to_owned()),
+            None if self.is("OriginalLocation") => {
+                let id = &self.source.machine_id;
+                id.to_lowercase()
+                    .find("/providers/")
+                    .map(|end| id[..end].to_owned())
+            }
+            None => None,
+        }
+    }
+
+    /// Whether a disk of the source was asked for. LUN -1 is the OS disk, which always comes back.
+    pub fn wants(&self, lun: i64) -> bool {
+        self.luns
+            .as_ref()
+            .is_none_or(|luns| lun == -1 || luns.contains(&lun))
+    }
+}
+
 impl Restore {
     pub fn is_in(&self, vault_id: &str) -> bool {
         self.vault_id.eq_ignore_ascii_case(vault_id)
@@ -107,8 +168,13 @@ impl Restore {
         add(self.accepted, self.behaviour.operation.in_progress)
     }
 
+    /// Whether a job is made sooner or later.
+    pub fn makes_job(&self) -> bool {
+        self.behaviour.operation.fails.is_none() && !self.behaviour.operation.makes_no_job
+    }
+
     pub fn has_job(&self, now: Timestamp) -> bool {
-        self.behaviour.operation.fails.is_none() && now >= self.job_start()
+        self.makes_job() && now >= self.job_start()
     }
 
     pub fn is_listed(&self, now: Timestamp) -> bool {

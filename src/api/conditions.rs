@@ -113,6 +113,8 @@ reasons! {
     WaitingForOperation: Working,
     /// The job runs.
     JobRunning: Working,
+    /// The job runs, but nothing of it has changed for hours; it is still followed.
+    JobStalled: Working,
     /// An attempt failed for a passing reason; the next one follows.
     WaitingForRetry: Working,
     /// Azure throttles; the message says until when.

@@ -106,9 +106,7 @@ pub(super) fn detail(job: &Value, scrubber: &Scrubber) -> Option<JobDetail> {
         tasks: list(more, "tasksList")
             .map(|entry| task(entry, scrubber))
             .collect(),
-        errors: list(properties, "errorDetails")
-            .map(|entry| job_error(entry, scrubber))
-            .collect(),
+        errors: errors(properties, more, scrubber),
         properties: property_bag(more, scrubber),
         summary,
     })
@@ -121,6 +119,24 @@ fn task(entry: &Value, scrubber: &Scrubber) -> JobTask {
         progress_percent: field(entry, "progressPercentage").and_then(percent),
         details: scrubber.clean(&text_of(entry, "taskExecutionDetails")),
     }
+}
+
+/// Why a job failed or warned. Where `errorDetails` is missing the text may stand in `dynamicErrorMessage` alone, which is empty on
+/// healthy jobs.
+fn errors(properties: &Value, more: &Value, scrubber: &Scrubber) -> Vec<JobError> {
+    let errors: Vec<JobError> = list(properties, "errorDetails")
+        .map(|entry| job_error(entry, scrubber))
+        .collect();
+    let message = scrubber.clean(text_of(more, "dynamicErrorMessage").trim());
+    if !errors.is_empty() || message.is_empty() {
+        return errors;
+    }
+    vec![JobError {
+        code: String::new(),
+        title: String::new(),
+        message,
+        recommendations: Vec::new(),
+    }]
 }
 
 fn job_error(entry: &Value, scrubber: &Scrubber) -> JobError {
@@ -219,6 +235,39 @@ mod tests {
         );
         assert_eq!(job.properties["Config Blob Uri"], "https://a/b?[removed]");
         assert_eq!(job.duration.unwrap().as_secs(), 6087);
+    }
+
+    #[test]
+    fn a_job_comes_in_each_of_its_shapes() {
+        let old = json!({"name": "j", "properties": {
+            "jobType": "AzureIaaSVMJobV2", "status": "Preparing", "actionsInfo": [0, 2], "duration": "01:41:27.1466778",
+            "startTime": "2021-07-19T10:50:00.1234567", "endTime": "0001-01-01T00:00:00",
+            "errorDetails": [{"errorCode": "400048"}],
+            "extendedInfo": {"tasksList": [], "estimatedRemainingDuration": "00:02:00", "progressPercentage": "7"}
+        }});
+        let bare = json!({"name": "j", "properties": {"status": "Failed", "actionsInfo": ["Cancellable"],
+            "extendedInfo": {"dynamicErrorMessage": "it broke"}}});
+
+        let (old, bare) = [&old, &bare]
+            .map(|body| detail(body, &Scrubber::default()).unwrap())
+            .into();
+
+        assert_eq!(old.summary.status, JobStatus::Other("Preparing".to_owned()));
+        assert_eq!(old.summary.ended, None);
+        assert_eq!(
+            old.summary.started,
+            Some("2021-07-19T10:50:00.1234567Z".parse().unwrap())
+        );
+        assert_eq!(old.cancellable, Some(false));
+        assert_eq!(old.duration.unwrap().as_secs(), 6087);
+        assert_eq!(old.estimated_remaining.unwrap().as_secs(), 120);
+        assert_eq!(old.progress_percent, Some(7));
+        assert_eq!(old.errors[0].code, "400048");
+        assert_eq!(
+            (bare.cancellable, bare.progress_percent),
+            (Some(true), None)
+        );
+        assert_eq!(bare.errors[0].message, "it broke");
     }
 
     #[test]

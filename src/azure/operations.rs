@@ -9,7 +9,7 @@ use super::scrub::Scrubber;
 use super::session::{Ask, Session};
 use super::verdict::{self, Absence};
 use super::versions::Area;
-use crate::restore::facts::{Operation, OperationStatus, ProtectedItem, VaultError};
+use crate::restore::facts::{ErrorText, Operation, OperationStatus, ProtectedItem, VaultError};
 use crate::restore::ids::{JobId, OperationId};
 use crate::restore::ports::Budget;
 
@@ -70,7 +70,8 @@ pub(super) fn operation_status(
     let error = field(body, "error")
         .filter(|error| error.is_object())
         .map(|error| error_of(error, scrubber))
-        .filter(|error| !error.code.is_empty() || !error.message.is_empty());
+        .filter(|error| !error.code.is_empty() || !error.message.is_empty())
+        .or_else(|| failed_jobs(properties, scrubber));
     Some(Operation {
         id: id.clone(),
         status: OperationStatus::parse(&scrubber.clean(&status)),
@@ -78,6 +79,16 @@ pub(super) fn operation_status(
         ended: time_of(body, "endTime"),
         job: job.map(|job| JobId::new(scrubber.clean(&job))),
         error,
+    })
+}
+
+/// Why the jobs of an operation that lists several failed: some operations say so here alone (CONTRACT 7).
+fn failed_jobs(properties: &Value, scrubber: &Scrubber) -> Option<ErrorText> {
+    let failed = field(properties, "failedJobsError")?.as_object()?;
+    let said: Vec<String> = failed.values().filter_map(text).take(8).collect();
+    (!said.is_empty()).then(|| ErrorText {
+        code: String::new(),
+        message: scrubber.clean(&said.join("; ")),
     })
 }
 
@@ -116,5 +127,32 @@ mod tests {
         assert_eq!(done.job, Some(JobId::new("job-1")));
         assert_eq!(failed.error.unwrap().code, "C");
         assert_eq!(read(json!({"name": "op"})), None);
+    }
+
+    #[test]
+    fn an_operation_may_list_its_jobs_and_why_they_failed() {
+        let listed = read(json!({
+            "status": "Succeeded",
+            "properties": {"objectType": "OperationStatusJobsExtendedInfo", "jobIds": ["job-1"], "failedJobsError": {}}
+        }))
+        .unwrap();
+        let failed = read(json!({
+            "status": "Failed", "properties": {"jobIds": [], "failedJobsError": {"job-1": "no space"}}
+        }))
+        .unwrap();
+
+        assert_eq!(
+            (listed.job, listed.error),
+            (Some(JobId::new("job-1")), None)
+        );
+        assert_eq!(failed.job, None);
+        assert_eq!(failed.error.unwrap().message, "no space");
+    }
+
+    #[test]
+    fn an_unknown_status_is_kept_as_it_is() {
+        let odd = read(json!({"status": "Preparing", "endTime": "0001-01-01T00:00:00"})).unwrap();
+
+        assert_eq!(odd.status, OperationStatus::Other("Preparing".to_owned()));
     }
 }

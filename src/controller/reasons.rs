@@ -8,13 +8,14 @@ use crate::restore::record::{AttemptState, End, Failure, Mark, NoteKind, Record,
 use crate::restore::request::Target;
 
 /// Pairs of what the deciding side says and what users read.
-const REASONS: [(NoteKind, Reason); 32] = [
+const REASONS: [(NoteKind, Reason); 33] = [
     (NoteKind::Selecting, Reason::Selecting),
     (NoteKind::LookingForJob, Reason::LookingForJob),
     (NoteKind::ConfirmingTrigger, Reason::ConfirmingTrigger),
     (NoteKind::Triggering, Reason::Triggering),
     (NoteKind::WaitingForOperation, Reason::WaitingForOperation),
     (NoteKind::JobRunning, Reason::JobRunning),
+    (NoteKind::JobStalled, Reason::JobStalled),
     (NoteKind::WaitingForRetry, Reason::WaitingForRetry),
     (NoteKind::Throttled, Reason::Throttled),
     (NoteKind::AzureUnavailable, Reason::AzureUnavailable),

@@ -2,6 +2,7 @@
 
 use jiff::SignedDuration;
 
+use super::entries::told;
 use super::evidence::Look;
 use super::facts::JobSummary;
 use super::ids::{ArmId, MAX_ATTEMPTS};
@@ -59,10 +60,7 @@ pub(super) fn next_by_itself(look: &Look<'_>, number: u8) -> Decision {
             // No attempt follows a job that is known only by its id.
             None => Decision::End(
                 End::Failed(Failure::JobFailed),
-                attempt
-                    .error
-                    .as_ref()
-                    .map_or_else(String::new, |error| error.message.clone()),
+                told(attempt.error.as_ref()),
             ),
         };
     }

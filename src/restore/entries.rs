@@ -101,3 +101,8 @@ pub(super) fn describe(error: &ErrorText) -> String {
         format!("{}: {}", error.code, error.message)
     }
 }
+
+/// What an attempt's error says, with its code: the message of a run that ends with it.
+pub(super) fn told(error: Option<&ErrorText>) -> String {
+    error.map_or_else(String::new, describe)
+}

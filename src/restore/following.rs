@@ -101,6 +101,12 @@ pub fn job_read(record: &mut Record, mut job: JobDetail, now: Now) -> SignedDura
         .filter(|old| old.summary.id == job.summary.id)
     {
         job.progress_percent = job.progress_percent.max(old.progress_percent);
+        for task in &mut job.tasks {
+            let before = old.tasks.iter().find(|known| known.name == task.name);
+            task.progress_percent = task
+                .progress_percent
+                .max(before.and_then(|known| known.progress_percent));
+        }
     }
     let (id, status) = (job.summary.id.clone(), job.summary.status.clone());
     let first_error = job.errors.first().map(|error| ErrorText {
@@ -123,9 +129,15 @@ pub fn job_read(record: &mut Record, mut job: JobDetail, now: Now) -> SignedDura
         JobStatus::InProgress | JobStatus::Cancelling | JobStatus::Other(_) => {
             record.phase = phase_of(&status);
             if !duplicate {
+                let unknown = match &status {
+                    JobStatus::Other(_) => {
+                        ", a status that this version does not know; it is followed as one that runs"
+                    }
+                    _ => "",
+                };
                 record.note = Note {
                     kind: NoteKind::JobRunning,
-                    message: format!("job {id} is {}{progress}", status.as_str()),
+                    message: format!("job {id} is {}{progress}{unknown}", status.as_str()),
                 };
             }
             return SignedDuration::ZERO;

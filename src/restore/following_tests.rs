@@ -252,6 +252,44 @@ fn progress_never_goes_backwards() {
     assert_eq!(record.job.unwrap().progress_percent, Some(40));
 }
 
+#[test]
+fn the_progress_of_a_step_never_goes_backwards() {
+    let step = |name: &str, percent| JobTask {
+        name: name.to_owned(),
+        status: "InProgress".to_owned(),
+        progress_percent: percent,
+        details: String::new(),
+    };
+    let mut record = a_running_record(S::Running);
+    for (first, second) in [(Some(50), Some(9)), (Some(30), None), (None, Some(7))] {
+        let mut read = detail(JobStatus::InProgress, 40, "");
+        read.tasks = vec![step("first", first), step("second", second)];
+        job_read(&mut record, read, at(5));
+    }
+
+    let tasks = record.job.unwrap().tasks;
+    assert_eq!(tasks[0].progress_percent, Some(50));
+    assert_eq!(tasks[1].progress_percent, Some(9));
+}
+
+#[test]
+fn an_unknown_status_is_told_and_followed() {
+    let mut record = a_running_record(S::Running);
+    let odd = JobStatus::Other("Preparing".to_owned());
+
+    job_read(&mut record, detail(odd, 5, ""), at(5));
+
+    assert_eq!((record.phase, &record.end), (Phase::Running, &None));
+    assert!(
+        record
+            .note
+            .message
+            .starts_with("job j is Preparing, 5 % done, a status that"),
+        "{}",
+        record.note.message
+    );
+}
+
 /// Whether a second reading of a running job is worth a write.
 fn is_written(change: impl FnOnce(&mut JobDetail)) -> bool {
     let mut old = a_running_record(S::Running);

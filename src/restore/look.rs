@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 
 pub use super::claiming::{Decision, when_target_exists};
 use super::claiming::{is_forbidden_by_matching, next_by_itself, would_claim};
+use super::entries::told;
 use super::evidence::Found;
 pub use super::evidence::Look;
 use super::facts::JobStatus;
@@ -182,10 +183,7 @@ fn after_failure(look: &Look<'_>, recorded: &Attempt) -> Decision {
     if !retry::is_transient(error) || !allowed || !look.run.intent.target.may_be_retried() {
         return Decision::End(
             End::Failed(Failure::JobFailed),
-            recorded
-                .error
-                .as_ref()
-                .map_or_else(String::new, |error| error.message.clone()),
+            told(recorded.error.as_ref()),
         );
     }
     next_by_itself(look, next)
@@ -200,9 +198,7 @@ pub(super) fn after_failed_operation(look: &Look<'_>, own: &Attempt) -> Decision
     }
     Decision::End(
         End::Failed(Failure::OperationFailed),
-        own.error
-            .as_ref()
-            .map_or_else(String::new, |error| error.message.clone()),
+        told(own.error.as_ref()),
     )
 }
 

@@ -2,7 +2,8 @@
 //!
 //! What is decided: [`plan`] (the next step), [`look`] (what a listing of jobs decides, from the [`evidence`]), [`claiming`] (what forbids a trigger), [`release`]
 //! (when a claim may go), [`item_lock`] (whose turn it is to write over a VM), [`suitability`] (what cannot work, before anything is sent); [`questions`] are what several of them ask.
-//! What is written down: [`progress`] and [`following`] fold what happened into the record. The order of effects: [`pass`].
+//! What is written down: [`progress`] and [`following`] fold what happened into the record; [`standstill`] and [`warnings`] say
+//! more about a job that does not go on, or has not done everything. The order of effects: [`pass`].
 //! What they talk about: [`facts`] and [`jobs`] (Azure's words), [`record`], [`attempt`] and [`note`] (the object's words),
 //! [`ids`]; [`ports`] is what they need from the world. [`choose`], [`request`], [`options`], [`retry`] and [`pace`] are their tables.
 
@@ -30,7 +31,9 @@ pub mod record;
 pub mod release;
 pub mod request;
 pub mod retry;
+pub mod standstill;
 pub mod suitability;
+pub mod warnings;
 
 #[cfg(test)]
 mod exploration;

@@ -33,6 +33,8 @@ pub enum NoteKind {
     WaitingForOperation,
     /// Follows the job.
     JobRunning,
+    /// Follows the job, of which nothing has changed for long.
+    JobStalled,
     /// Waits before the next try.
     WaitingForRetry,
     /// It ended.
@@ -117,6 +119,7 @@ impl NoteKind {
             | Self::Triggering
             | Self::WaitingForOperation
             | Self::JobRunning
+            | Self::JobStalled
             | Self::WaitingForRetry
             | Self::Ended
             | Self::Throttled

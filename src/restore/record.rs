@@ -13,6 +13,7 @@ use super::item_lock::Vacancy;
 pub use super::note::*;
 use super::options::Options;
 use super::request::Target;
+use super::standstill::Stillness;
 
 /// One `VmRestore`, read once, in the terms of the deciding side.
 #[derive(Debug, Clone, PartialEq)]
@@ -252,6 +253,8 @@ pub struct Memory {
     /// The job that this process has asked Azure about last: after a long absence, the job of a run may have ended before
     /// the run was over.
     pub asked_for: Option<(JobId, SignedDuration)>,
+    /// The job that is followed, as it was last read, and since when nothing of it has changed.
+    pub stillness: Option<Stillness>,
     /// Jobs whose activity id this process has compared with what was sent.
     pub compared: BTreeSet<JobId>,
     /// What came of a trigger that could not be written down: known to this process alone until it is.

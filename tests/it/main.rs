@@ -15,4 +15,5 @@ mod replay;
 mod restore_types;
 mod restores;
 mod secrets;
+mod shapes;
 mod support;

@@ -293,7 +293,7 @@ async fn kubectl_shows_columns_and_waits_for_success_and_failure_alike() {
         "{table}"
     );
     assert_eq!(line[5], "100", "{table}");
-    assert_eq!(line[6], world.azure.jobs("seen-1").await[0], "{table}");
+    assert_eq!(line[6], world.azure.jobs(";seen-1/").await[0], "{table}");
     let wide = ["get", "vmr", &namespace, "-o", "wide", "seen-bad"];
     let wide = plane.kubectl_ok(&wide).await.unwrap();
     assert!(

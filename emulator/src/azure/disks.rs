@@ -1,13 +1,16 @@
-//! The effect of a restore: managed disks with the tag `RSVaultBackup = <job id>`.
+//! Managed disks: those of the virtual machines, and those that restores made, with the tag `RSVaultBackup = <job id>`.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::effects::{self, Done, Placed, beside, machine_name, source_disk_name};
+use super::request_fields::last_segment;
 use super::{Answer, Context};
 use crate::http::Reply;
-use crate::progress::job_at;
-use crate::wire::{not_found, time};
-use crate::world::Restore;
+use crate::wire::{not_found, time, without_nulls};
+use crate::world::{Restore, World};
+
+const KIND: &str = "Microsoft.Compute/disks";
 
 /// `GET {subscription or resource group}/providers/Microsoft.Compute/disks`
 pub fn list(context: &Context<'_>) -> Reply {
@@ -25,26 +28,120 @@ pub fn get(context: &Context<'_>) -> Answer {
                 .is_some_and(|known| known.eq_ignore_ascii_case(name))
         })
         .map(Reply::ok)
-        .ok_or_else(|| not_found("Microsoft.Compute/disks", name, &context.names.group))
+        .ok_or_else(|| not_found(KIND, name, &context.names.group))
 }
 
-/// All disks that exist at `now`, with their ids.
-pub fn all(restores: &[Restore], now: Timestamp) -> Vec<Value> {
-    restores
-        .iter()
-        .flat_map(|restore| of(restore, now))
+/// Names of the source's disks: of those that came back, or of all.
+pub fn source_names(restore: &Restore, restored_only: bool) -> Vec<String> {
+    luns(restore.request.source.data_disks)
+        .filter(|lun| !restored_only || comes_back(restore, *lun))
+        .map(|lun| source_disk_name(&restore.vm_name, lun))
         .collect()
 }
 
-/// Names of the source's disks: of those that the request asked for, or of all.
-pub fn source_names(restore: &Restore, asked_only: bool) -> Vec<String> {
-    (0..=restore.request.data_disks)
-        .filter(|number| !asked_only || is_restored(restore, *number))
-        .map(|number| match number {
-            0 => format!("{}_OsDisk_1", restore.vm_name),
-            _ => format!("{}_DataDisk_{}", restore.vm_name, number - 1),
+/// The disks that a VM had when it was backed up.
+pub fn of_source(machine_id: &str, data_disks: u32) -> Vec<Placed> {
+    luns(data_disks)
+        .map(|lun| Placed {
+            lun,
+            id: beside(
+                machine_id,
+                KIND,
+                &source_disk_name(machine_name(machine_id), lun),
+            ),
         })
         .collect()
+}
+
+/// The disks that a restore made. Without a target resource group the service leaves VHDs in the storage account instead.
+pub fn restored(done: &Done<'_>) -> Vec<Placed> {
+    let request = &done.restore.request;
+    let Some(group) = request.disks_group() else {
+        return Vec::new();
+    };
+    luns(request.source.data_disks)
+        .filter(|lun| comes_back(done.restore, *lun))
+        .map(|lun| Placed {
+            lun,
+            id: format!("{group}/providers/{KIND}/{}", restored_name(done, lun)),
+        })
+        .collect()
+}
+
+/// All disks that restores made.
+pub fn made(world: &World, now: Timestamp) -> Vec<Value> {
+    let users = Users::of(world, now);
+    let done = effects::done(world, now);
+    done.iter()
+        .flat_map(|done| {
+            let disks = restored(done).into_iter();
+            disks.map(|disk| shown_restored(done, &disk, &users))
+        })
+        .collect()
+}
+
+fn all(world: &World, now: Timestamp) -> Vec<Value> {
+    let users = Users::of(world, now);
+    let vaults = world.scenario.vaults.iter();
+    let sources = vaults.flat_map(|vault| {
+        let machines = vault.virtual_machines.iter();
+        machines
+            .filter(|machine| !machine.deleted)
+            .map(move |machine| (machine, machine.id(vault), vault.region.clone()))
+    });
+    let mut all: Vec<Value> = sources
+        .flat_map(|(machine, id, region)| {
+            of_source(&id, machine.data_disks)
+                .into_iter()
+                .map(|disk| {
+                    let open = !machine.private_disks;
+                    users.add(
+                        &disk.id,
+                        json!({
+                            "name": last_segment(&disk.id), "id": disk.id, "type": KIND, "location": region,
+                            "sku": {"name": "Premium_LRS", "tier": "Premium"},
+                            "properties": {
+                                "osType": (disk.lun == -1).then(|| machine.os_type.clone()),
+                                "creationData": {"createOption": if disk.lun == -1 { "FromImage" } else { "Empty" }},
+                                "diskSizeGB": 127, "provisioningState": "Succeeded",
+                                "networkAccessPolicy": if open { "AllowAll" } else { "AllowPrivate" },
+                                "publicNetworkAccess": if open { "Enabled" } else { "Disabled" },
+                            },
+                        }),
+                    )
+                })
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    all.extend(made(world, now));
+    all
+}
+
+/// Which virtual machine uses which disk.
+struct Users(Vec<(String, String)>);
+
+impl Users {
+    fn of(world: &World, now: Timestamp) -> Self {
+        let machines = effects::machines(world, now);
+        let pairs = machines.iter().flat_map(|machine| {
+            let disks = machine.disks.iter();
+            disks.map(|disk| (disk.id.to_lowercase(), machine.id.clone()))
+        });
+        Self(pairs.collect())
+    }
+
+    /// A disk with what its use says.
+    fn add(&self, id: &str, mut disk: Value) -> Value {
+        let id = id.to_lowercase();
+        let user = self.0.iter().find(|(disk, _)| *disk == id);
+        disk["managedBy"] = user.map(|(_, machine)| machine.clone()).into();
+        disk["properties"]["diskState"] = if user.is_some() {
+            "Attached".into()
+        } else {
+            "Unattached".into()
+        };
+        without_nulls(disk)
+    }
 }
 
 fn visible(context: &Context<'_>) -> Vec<Value> {
@@ -58,7 +155,7 @@ fn visible(context: &Context<'_>) -> Vec<Value> {
         )
     };
     let prefix = prefix.to_lowercase();
-    all(&context.world.restores, context.now)
+    all(context.world, context.now)
         .into_iter()
         .filter(|disk| {
             disk["id"]
@@ -68,46 +165,83 @@ fn visible(context: &Context<'_>) -> Vec<Value> {
         .collect()
 }
 
-fn of(restore: &Restore, now: Timestamp) -> Vec<Value> {
-    let Some(state) = job_at(restore, now).filter(|state| state.disks_exist) else {
-        return Vec::new();
+fn shown_restored(done: &Done<'_>, disk: &Placed, users: &Users) -> Value {
+    let Done { restore, state } = done;
+    let request = &restore.request;
+    // Snapshots are restored, copies of the vault are imported (CONTRACT 8).
+    let option = if request.source.from_snapshot {
+        "Restore"
+    } else {
+        "Import"
     };
-    // Without a target resource group the service leaves VHDs in the storage account and makes no disks.
-    let Some(group) = &restore.request.target_group_id else {
-        return Vec::new();
-    };
-    let vm: String = restore.vm_name.to_lowercase().replace('-', "");
-    let stamp = state.started.strftime("%Y%m%d-%H%M%S").to_string();
-    (0..=restore.request.data_disks)
-        .filter(|number| is_restored(restore, *number))
-        .map(|number| {
-            let name = match number {
-                0 => format!("{vm}-osdisk-{stamp}"),
-                _ => format!("{vm}-datadisk-{:03}-{stamp}", number - 1),
-            };
-            json!({
-                "name": name,
-                "id": format!("{group}/providers/Microsoft.Compute/disks/{name}"),
-                "type": "Microsoft.Compute/disks",
-                "location": restore.request.region,
-                "tags": {"RSVaultBackup": restore.job_id},
-                "sku": {"name": "Premium_LRS", "tier": "Premium"},
-                "properties": {
-                    "osType": if number == 0 { json!(restore.request.os_type) } else { Value::Null },
-                    "creationData": {"createOption": "Restore"},
-                    "diskSizeGB": 127, "diskState": "Unattached", "provisioningState": "Succeeded",
-                    "timeCreated": time(state.started),
-                },
-            })
-        })
-        .map(crate::wire::without_nulls)
-        .collect()
+    let zone = request.zone.as_ref().filter(|zone| *zone != "NoZone");
+    let secured = request
+        .secured_disk_encryption_set_id
+        .as_ref()
+        .filter(|_| disk.lun == -1);
+    let (policy, public, access) = network_access(restore);
+    let encryption = request
+        .disk_encryption_set_id
+        .as_ref()
+        .map(|set| json!({"type": "EncryptionAtRestWithCustomerKey", "diskEncryptionSetId": set}));
+    users.add(
+        &disk.id,
+        json!({
+            "name": last_segment(&disk.id),
+            "id": disk.id,
+            "type": KIND,
+            "location": request.source.region,
+            "tags": {"RSVaultBackup": restore.job_id},
+            "zones": zone.map(|zone| [zone]),
+            "extendedLocation": request.edge_zone.as_ref().map(|name| json!({"name": name, "type": "EdgeZone"})),
+            "sku": {"name": "Premium_LRS", "tier": "Premium"},
+            "properties": {
+                "osType": (disk.lun == -1).then(|| request.source.os_type.clone()),
+                "creationData": {"createOption": option},
+                "diskSizeGB": 127, "provisioningState": "Succeeded",
+                "timeCreated": time(state.started),
+                "encryption": encryption,
+                "networkAccessPolicy": policy, "publicNetworkAccess": public, "diskAccessId": access,
+                "securityProfile": secured.map(|set| json!({
+                    "securityType": "ConfidentialVM_DiskEncryptedWithCustomerKey", "secureVMDiskEncryptionSetId": set,
+                })),
+            },
+        }),
+    )
 }
 
-/// Disk 0 is the OS disk, which always comes back; disk n has LUN n - 1.
-fn is_restored(restore: &Restore, number: u32) -> bool {
-    match &restore.request.luns {
-        None => true,
-        Some(luns) => number == 0 || luns.contains(&(i64::from(number) - 1)),
+/// `networkAccessPolicy`, `publicNetworkAccess` and `diskAccessId` of restored disks.
+fn network_access(restore: &Restore) -> (&'static str, &'static str, Option<String>) {
+    let private = match &restore.request.network_access {
+        Some(access) if access.option == "EnablePrivateAccessForAllDisks" => true,
+        Some(access) if access.option == "EnablePublicAccessForAllDisks" => false,
+        _ => restore.request.source.private_disks,
+    };
+    let access = restore.request.network_access.as_ref();
+    let id = access.and_then(|access| access.disk_access_id.clone());
+    if private {
+        ("AllowPrivate", "Disabled", id)
+    } else {
+        ("AllowAll", "Enabled", None)
     }
+}
+
+/// `{vm}-osdisk-{date}-{time}` and `{vm}-datadisk-{LUN}-{date}-{time}`, the VM's name in lower case and without `-`.
+fn restored_name(done: &Done<'_>, lun: i64) -> String {
+    let target = done.restore.request.target_machine_id.as_deref();
+    let vm = target.map_or(done.restore.vm_name.as_str(), machine_name);
+    let vm = vm.to_lowercase().replace('-', "");
+    let stamp = done.state.started.strftime("%Y%m%d-%H%M%S");
+    match lun {
+        -1 => format!("{vm}-osdisk-{stamp}"),
+        lun => format!("{vm}-datadisk-{lun:03}-{stamp}"),
+    }
+}
+
+fn luns(data_disks: u32) -> impl Iterator<Item = i64> {
+    -1..i64::from(data_disks)
+}
+
+fn comes_back(restore: &Restore, lun: i64) -> bool {
+    restore.request.wants(lun) && !restore.behaviour.missing_luns.contains(&lun)
 }

@@ -3,31 +3,39 @@
 //! Each file holds one kind of resource. All of them see the world through [`Context`].
 
 mod disks;
+mod effects;
 mod filter;
+mod guards;
 mod items;
+mod job_body;
 mod jobs;
 mod machines;
 mod neighbours;
 mod operations;
 mod paging;
 mod points;
+mod request_fields;
 mod restore;
+mod restore_outcome;
 mod restore_request;
+mod restore_rights;
+mod restore_rules;
 mod validate;
 mod vaults;
 
-pub use disks::all as all_disks;
-pub use jobs::for_admin as job_for_admin;
+pub use effects::for_admin as effects_for_admin;
+pub use job_body::for_admin as job_for_admin;
 
 use axum::http::StatusCode;
 use jiff::Timestamp;
+use serde_json::Value;
 
 use crate::clock::Clock;
 use crate::http::{Call, Reply};
 use crate::ledger::Caused;
 use crate::operation::{Names, Operation};
 use crate::scenario::{Vault, VirtualMachine};
-use crate::token::Caller;
+use crate::token::{Caller, Tokens};
 use crate::wire::{gateway_error, not_found};
 use crate::world::World;
 
@@ -42,6 +50,10 @@ pub struct Context<'a> {
     pub clock: &'a Clock,
     pub caller: &'a Caller,
     pub now: Timestamp,
+    /// Tokens that were issued: a request may carry a second one.
+    pub tokens: &'a Tokens,
+    /// What a fault orders for the restore that this request starts.
+    pub ordered: Option<&'a Value>,
     /// What the request brought about, for the ledger.
     pub caused: Option<Caused>,
 }
@@ -67,9 +79,10 @@ fn dispatch(context: &mut Context<'_>, operation: Operation) -> Answer {
         O::ListDisks => Ok(disks::list(context)),
         O::GetDisk => disks::get(context),
         O::GetVirtualMachine => machines::get(context),
+        O::GetNetworkInterface => machines::interface(context),
         O::ListVaults => Ok(vaults::list(context)),
         O::GetVault => vaults::get(context),
-        O::ListResourceGuardProxies => vaults::guard_proxies(context),
+        O::ListResourceGuardProxies => guards::proxies(context),
         O::GetEncryptionConfig => vaults::encryption(context),
         O::GetStorageConfig => vaults::storage(context),
         O::ListProtectedItems => items::list(context),
@@ -164,6 +177,11 @@ impl Context<'_> {
     fn vault_path(&self) -> String {
         self.call.path_to(8)
     }
+}
+
+/// A fault orders what no restore can do: the test that made it is wrong, and should see so.
+fn bad_order(what: &str) -> Reply {
+    gateway_error(StatusCode::BAD_REQUEST, "EmulatorFaultNotUnderstood", what)
 }
 
 fn no_cross_region() -> Reply {

@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::restore_request::last_segment;
+use super::request_fields::last_segment;
 use super::{Answer, Context};
 use crate::http::Reply;
 use crate::wire::{gateway_error, not_found};

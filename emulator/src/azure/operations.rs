@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Answer, Context};
 use crate::http::{Reply, address_path};
-use crate::scenario::{Failure, ResultStatus};
+use crate::scenario::{Failure, OperationBehaviour, PollHeaders, ResultStatus};
 use crate::wire::{not_found, retry_after, time};
 use crate::world::{Restore, add};
 
@@ -20,14 +20,21 @@ pub struct Place {
 }
 
 /// The 202: both addresses on the host that the client used, no body.
-pub fn accepted(context: &Context<'_>, place: &Place) -> Reply {
-    let reply = Reply::empty(StatusCode::ACCEPTED);
-    let reply = reply
-        .with(
-            "Azure-AsyncOperation",
-            &address(context, place, "operationsStatus"),
-        )
-        .with("Location", &address(context, place, "operationResults"));
+pub fn accepted(context: &Context<'_>, place: &Place, behaviour: &OperationBehaviour) -> Reply {
+    let mut reply = Reply::empty(StatusCode::ACCEPTED);
+    let which = behaviour.headers;
+    if matches!(which, PollHeaders::Both | PollHeaders::AsyncOperation) {
+        let status = address(context, place, "operationsStatus", behaviour);
+        reply.set("Azure-AsyncOperation", &status);
+    }
+    if matches!(which, PollHeaders::Both | PollHeaders::Location) {
+        let mut result = address(context, place, "operationResults", behaviour);
+        if behaviour.malformed_location {
+            // As printed in Microsoft's article, and nowhere recorded.
+            result = result.replacen("/subscriptions/", "/subscriptions//subscriptions/", 1);
+        }
+        reply.set("Location", &result);
+    }
     retry_after(
         reply,
         context.clock,
@@ -48,10 +55,13 @@ pub fn item_result(context: &Context<'_>) -> Answer {
         path: context.call.path_to(14),
         operation_id: restore.operation_id.clone(),
     };
-    Ok(result(context, &restore).with(
-        "Azure-AsyncOperation",
-        &address(context, &place, "operationsStatus"),
-    ))
+    let status = address(
+        context,
+        &place,
+        "operationsStatus",
+        &restore.behaviour.operation,
+    );
+    Ok(result(context, &restore).with("Azure-AsyncOperation", &status))
 }
 
 /// `GET {vault}/backupOperationResults/{id}`: as declared, never with a body.
@@ -116,9 +126,10 @@ fn find(context: &Context<'_>) -> Result<Restore, Reply> {
 fn status_of(restore: &Restore, now: Timestamp) -> Value {
     let behaviour = &restore.behaviour.operation;
     let end = restore.job_start();
-    let ended = now >= end;
+    let ended = now >= end && !behaviour.never_ends;
+    let failed = behaviour.fails.is_some();
     // Recorded: a done restore operation has endTime equal to startTime.
-    let started = if ended && behaviour.fails.is_none() {
+    let started = if ended && !failed {
         end
     } else {
         restore.accepted
@@ -129,16 +140,31 @@ fn status_of(restore: &Restore, now: Timestamp) -> Value {
         ended.then_some(end),
         behaviour.fails.as_ref(),
     );
-    if ended && behaviour.fails.is_none() {
-        body["properties"] =
-            json!({"objectType": "OperationStatusJobExtendedInfo", "jobId": restore.job_id});
+    let word = match (ended, failed) {
+        (false, _) => &behaviour.running_as,
+        (true, true) => &behaviour.failed_as,
+        (true, false) => &None,
+    };
+    if let Some(word) = word {
+        body["status"] = word.as_str().into();
+    }
+    if ended && !failed && !behaviour.names_no_job {
+        body["properties"] = if behaviour.lists_job {
+            json!({
+                "objectType": "OperationStatusJobsExtendedInfo", "jobIds": [restore.job_id],
+                "failedJobsError": {},
+            })
+        } else {
+            json!({"objectType": "OperationStatusJobExtendedInfo", "jobId": restore.job_id})
+        };
     }
     body
 }
 
 fn result(context: &Context<'_>, restore: &Restore) -> Reply {
-    let running = context.now < restore.job_start();
-    let reply = match (running, restore.behaviour.operation.result) {
+    let behaviour = &restore.behaviour.operation;
+    let running = behaviour.never_ends || context.now < restore.job_start();
+    let reply = match (running, behaviour.result) {
         (true, _) => Reply::json(StatusCode::ACCEPTED, &json!({})).with(
             "Location",
             &format!(
@@ -150,6 +176,7 @@ fn result(context: &Context<'_>, restore: &Restore) -> Reply {
         ),
         (false, ResultStatus::NoContent) => Reply::empty(StatusCode::NO_CONTENT),
         (false, ResultStatus::Ok) => Reply::ok(&status_of(restore, context.now)),
+        (false, ResultStatus::OkEmpty) => Reply::empty(StatusCode::OK),
     };
     retry_after(
         reply,
@@ -158,14 +185,23 @@ fn result(context: &Context<'_>, restore: &Restore) -> Reply {
     )
 }
 
-fn address(context: &Context<'_>, place: &Place, kind: &str) -> String {
+fn address(
+    context: &Context<'_>,
+    place: &Place,
+    kind: &str,
+    behaviour: &OperationBehaviour,
+) -> String {
     let path = address_path(&format!("{}/{kind}/{}", place.path, place.operation_id));
+    let version = behaviour.url_api_version.as_deref();
     let mut address = format!(
         "{}{path}?api-version={}",
         context.call.base(),
-        context.call.api_version()
+        version.unwrap_or(context.call.api_version())
     );
-    if context.world.scenario.service.signed_poll_urls {
+    let signed = behaviour
+        .signed_urls
+        .unwrap_or(context.world.scenario.service.signed_poll_urls);
+    if signed {
         let ticks = context.now.as_millisecond();
         let certificate = "MIIHemulated".repeat(240);
         let signature = "c2lnbmF0dXJl".repeat(28);

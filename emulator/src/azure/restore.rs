@@ -6,11 +6,13 @@ use axum::http::StatusCode;
 use uuid::Uuid;
 
 use super::operations::{self, Place};
-use super::{Answer, Context, points, restore_request};
+use super::restore_rules::Facts;
+use super::{Answer, Context, points, restore_outcome, restore_request, restore_rights};
+use crate::http::Reply;
 use crate::ledger::Caused;
-use crate::scenario::{JobError, Outcome, RecoveryPoint, RestoreBehaviour};
+use crate::scenario::{RestoreBehaviour, VirtualMachine};
 use crate::wire::{gateway_error, service_error};
-use crate::world::Restore;
+use crate::world::{Requested, Restore};
 
 /// Accepts a restore.
 pub fn trigger(context: &mut Context<'_>) -> Answer {
@@ -23,10 +25,20 @@ pub fn trigger(context: &mut Context<'_>) -> Answer {
             "The request content was invalid and could not be deserialized.",
         ));
     }
-    let request = restore_request::read(context.call.json(), vault, machine, &point)?;
-    let (vault_id, machine) = (vault.id(), machine.clone());
-    let number = context.world.next_restore(&vault_id, &machine.registered());
-    let mut behaviour = outcome_for(&point, machine.restore.nth(number));
+    let facts = Facts {
+        vault,
+        machine,
+        point: &point,
+    };
+    let body = restore_request::unwrapped(context.call.json());
+    let request = restore_request::read(body, &facts)?;
+    restore_rights::check(context, vault, &request)?;
+    let (vault, machine) = (vault.clone(), machine.clone());
+    let number = context
+        .world
+        .next_restore(&vault.id(), &machine.registered());
+    let ordered = ordered(context, machine.restore.nth(number))?;
+    let mut behaviour = restore_outcome::of(context, &request, &point, ordered);
     if behaviour.activity_id.is_request_id() {
         behaviour.activity_id = context.world.scenario.service.activity_ids;
     }
@@ -34,7 +46,47 @@ pub fn trigger(context: &mut Context<'_>) -> Answer {
         let status = StatusCode::from_u16(refused.status).unwrap_or(StatusCode::CONFLICT);
         return Err(service_error(status, &refused.code, &refused.message));
     }
+    let item = Item {
+        vault_id: vault.id(),
+        machine: &machine,
+    };
+    let restore = accepted(context, &item, behaviour, request);
+    context.caused = Some(Caused {
+        operation_id: Some(restore.operation_id.clone()),
+        job_id: restore.makes_job().then(|| restore.job_id.clone()),
+        status: StatusCode::ACCEPTED.as_u16(),
+    });
+    let place = Place {
+        path: context.call.path_to(14),
+        operation_id: restore.operation_id.clone(),
+    };
+    let reply = operations::accepted(context, &place, &restore.behaviour.operation);
+    context.world.restores.push(restore);
+    Ok(reply)
+}
 
+/// The scenario's behaviour with what a fault orders for this one restore.
+fn ordered(context: &Context<'_>, behaviour: RestoreBehaviour) -> Result<RestoreBehaviour, Reply> {
+    let Some(changes) = context.ordered else {
+        return Ok(behaviour.resolved());
+    };
+    behaviour
+        .changed(changes)
+        .map_err(|what| super::bad_order(&what))
+}
+
+/// What is restored.
+struct Item<'a> {
+    vault_id: String,
+    machine: &'a VirtualMachine,
+}
+
+fn accepted(
+    context: &Context<'_>,
+    item: &Item<'_>,
+    behaviour: RestoreBehaviour,
+    request: Requested,
+) -> Restore {
     let operation_id = Uuid::new_v4().to_string();
     let job_id = if behaviour.operation.id_is_job_id {
         operation_id.clone()
@@ -45,16 +97,11 @@ pub fn trigger(context: &mut Context<'_>) -> Answer {
         .call
         .client_request_id()
         .map_or_else(|| Uuid::new_v4().to_string(), str::to_owned);
-    context.caused = Some(Caused {
-        operation_id: Some(operation_id.clone()),
-        job_id: behaviour.operation.fails.is_none().then(|| job_id.clone()),
-        status: StatusCode::ACCEPTED.as_u16(),
-    });
-    context.world.restores.push(Restore {
-        vault_id,
-        registered: machine.registered(),
-        vm_name: machine.name.clone(),
-        operation_id: operation_id.clone(),
+    Restore {
+        vault_id: item.vault_id.clone(),
+        registered: item.machine.registered(),
+        vm_name: item.machine.name.clone(),
+        operation_id,
         job_id,
         activity_id,
         accepted: context.now,
@@ -62,29 +109,5 @@ pub fn trigger(context: &mut Context<'_>) -> Answer {
         request,
         cancels: Vec::new(),
         cancel_takes: context.world.scenario.service.cancel_takes,
-    });
-    let place = Place {
-        path: context.call.path_to(14),
-        operation_id,
-    };
-    Ok(operations::accepted(context, &place))
-}
-
-/// A point without a readable copy is noticed late: the job fails.
-fn outcome_for(point: &RecoveryPoint, behaviour: RestoreBehaviour) -> RestoreBehaviour {
-    if point.usable() || behaviour.refused.is_some() {
-        return behaviour;
-    }
-    RestoreBehaviour {
-        outcome: Outcome::Failed,
-        errors: vec![JobError {
-            code: 400_183,
-            title: "UserErrorInstantRpNotFound".into(),
-            text:
-                "The snapshot of this recovery point was deleted before it was copied to the vault."
-                    .into(),
-            recommendations: vec!["Choose another recovery point.".into()],
-        }],
-        ..behaviour
     }
 }

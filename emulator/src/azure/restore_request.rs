@@ -1,45 +1,44 @@
-//! Checks of a restore request, as strict as the service is known (or sure) to be.
+//! The body of a restore, read and checked as strictly as the service is known (or sure) to be (CONTRACT 5).
 
 use serde_json::Value;
 
+use super::request_fields::{
+    id, last_segment, luns, object, required, resource_group, subnet, text, truth,
+};
+use super::restore_rules::{self, Facts};
 use crate::http::Reply;
 use crate::scenario::{RecoveryPoint, Vault, VirtualMachine};
 use crate::wire::invalid_input;
-use crate::world::Requested;
+use crate::world::{NetworkAccess, Requested, Source};
 
 const OBJECT_TYPES: &[&str] = &[
     "IaasVMRestoreRequest",
     "IaasVMRestoreWithRehydrationRequest",
 ];
 const RECOVERY_TYPES: &[&str] = &["OriginalLocation", "AlternateLocation", "RestoreDisks"];
+const MACHINES: &str = "Microsoft.Compute/virtualMachines";
+const ENCRYPTION_SETS: &str = "Microsoft.Compute/diskEncryptionSets";
 
-/// Reads the body of a restore. The SDK 0.5.0 sends it without the `properties` around it; both are taken.
-///
-/// # Errors
-/// The 400 to answer; it names the field.
-pub fn read(
-    body: &Value,
-    vault: &Vault,
-    machine: &VirtualMachine,
-    point: &RecoveryPoint,
-) -> Result<Requested, Reply> {
-    let request = match &body["properties"] {
+/// The request itself. The SDK 0.5.0 sends it without the `properties` around it; both are taken.
+pub fn unwrapped(body: &Value) -> &Value {
+    match &body["properties"] {
         Value::Null => body,
         properties => properties,
-    };
-    read_unwrapped(request, vault, machine, point)
+    }
 }
 
-/// Reads a restore request itself, as it also stands in a validation.
+/// Reads a restore request, as it also stands in a validation.
 ///
 /// # Errors
 /// The 400 to answer; it names the field.
-pub fn read_unwrapped(
-    request: &Value,
-    vault: &Vault,
-    machine: &VirtualMachine,
-    point: &RecoveryPoint,
-) -> Result<Requested, Reply> {
+pub fn read(request: &Value, facts: &Facts<'_>) -> Result<Requested, Reply> {
+    check_kind(request, facts)?;
+    let requested = fields(request, facts)?;
+    restore_rules::check(request, &requested, facts)?;
+    Ok(requested)
+}
+
+fn check_kind(request: &Value, facts: &Facts<'_>) -> Result<(), Reply> {
     let object_type = text(request, "objectType")?.unwrap_or_default();
     if !OBJECT_TYPES.contains(&object_type) {
         return Err(invalid_input(&format!(
@@ -47,7 +46,7 @@ pub fn read_unwrapped(
         )));
     }
     let named = text(request, "recoveryPointId")?.unwrap_or_default();
-    if named != point.name {
+    if named != facts.point.name {
         return Err(invalid_input(&format!(
             "recoveryPointId '{named}' is not the recovery point of the address"
         )));
@@ -56,149 +55,158 @@ pub fn read_unwrapped(
     if !RECOVERY_TYPES.contains(&recovery_type) {
         return Err(invalid_input(&format!("recoveryType '{recovery_type}'")));
     }
-    let source = id(
-        request,
-        "sourceResourceId",
-        "Microsoft.Compute/virtualMachines",
-    )?;
-    if !source.is_some_and(|source| source.eq_ignore_ascii_case(&machine.id(vault))) {
+    let source = id(request, "sourceResourceId", MACHINES)?;
+    if !source.is_some_and(|source| source.eq_ignore_ascii_case(&facts.machine.id(facts.vault))) {
         return Err(invalid_input(
             "sourceResourceId is not the virtual machine of the protected item",
         ));
     }
-    let region = required(request, "region")?;
-    let account = storage_account(request)?;
-    let group = resource_group(request)?;
-    let machine_id = id(
-        request,
-        "targetVirtualMachineId",
-        "Microsoft.Compute/virtualMachines",
-    )?;
+    required(request, "region").map(|_| ())
+}
+
+fn fields(request: &Value, facts: &Facts<'_>) -> Result<Requested, Reply> {
+    let owned = |text: Option<&str>| text.map(str::to_owned);
     let network = id(
         request,
         "virtualNetworkId",
         "Microsoft.Network/virtualNetworks",
     )?;
-    let subnet = text(request, "subnetId")?;
-    if recovery_type == "AlternateLocation"
-        && [group, machine_id, network, subnet]
-            .iter()
-            .any(Option::is_none)
-    {
-        return Err(invalid_input(
-            "AlternateLocation needs targetResourceGroupId, targetVirtualMachineId, virtualNetworkId and subnetId",
-        ));
-    }
+    let secured = match object(request, "securedVMDetails")? {
+        Some(details) => id(details, "securedVMOsDiskEncryptionSetId", ENCRYPTION_SETS)?,
+        None => None,
+    };
+    let (account, by_vault_identity) = storage_account(request)?;
     Ok(Requested {
-        recovery_type: recovery_type.to_owned(),
-        point_time: Some(point.time),
-        storage_account: last_segment(account).to_owned(),
-        target_group_id: group.map(str::to_owned),
-        target_vm: machine_id.map(|id| last_segment(id).to_owned()),
-        network: network.map(network_name),
+        recovery_type: required(request, "recoveryType")?.to_owned(),
+        point_time: Some(facts.point.time),
+        storage_account: account.to_owned(),
+        target_group_id: owned(resource_group(request, "targetResourceGroupId")?),
+        target_machine_id: owned(id(request, "targetVirtualMachineId", MACHINES)?),
+        network_id: owned(network),
+        subnet_id: owned(subnet(request, "subnetId")?),
         luns: luns(request)?,
-        data_disks: machine.data_disks,
-        os_type: machine.os_type.clone(),
-        region: region.to_owned(),
+        zone: zone(request)?,
+        disk_encryption_set_id: owned(id(request, "diskEncryptionSetId", ENCRYPTION_SETS)?),
+        secured_disk_encryption_set_id: owned(secured),
+        network_access: network_access(request)?,
+        edge_zone: edge_zone(request)?,
+        by_vault_identity,
+        source: source(facts.vault, facts.machine, facts.point),
     })
 }
 
-/// Last segment of an ARM id.
-pub fn last_segment(id: &str) -> &str {
-    id.trim_end_matches('/').rsplit('/').next().unwrap_or(id)
-}
-
-fn storage_account(request: &Value) -> Result<&str, Reply> {
-    const KIND: &str = "Microsoft.Storage/storageAccounts";
-    let direct = id(request, "storageAccountId", KIND)?;
-    let by_identity = match &request["identityBasedRestoreDetails"] {
-        Value::Null => None,
-        details => id(details, "targetStorageAccountId", KIND)?,
-    };
-    direct
-        .or(by_identity)
-        .ok_or_else(|| invalid_input("storageAccountId is missing"))
-}
-
-fn resource_group(request: &Value) -> Result<Option<&str>, Reply> {
-    let Some(id) = text(request, "targetResourceGroupId")? else {
-        return Ok(None);
-    };
-    let parts: Vec<&str> = id.split('/').collect();
-    let well_formed = parts.len() == 5
-        && parts[0].is_empty()
-        && parts[1].eq_ignore_ascii_case("subscriptions")
-        && parts[3].eq_ignore_ascii_case("resourceGroups")
-        && !parts[2].is_empty()
-        && !parts[4].is_empty();
-    if well_formed {
-        Ok(Some(id))
-    } else {
-        Err(invalid_input(
-            "targetResourceGroupId is no id of a resource group",
-        ))
+fn source(vault: &Vault, machine: &VirtualMachine, point: &RecoveryPoint) -> Source {
+    let snapshot = |kind: &str, status: &str| kind == "InstantRP" && status == "Valid";
+    Source {
+        machine_id: machine.id(vault),
+        data_disks: machine.data_disks,
+        os_type: machine.os_type.clone(),
+        private_disks: machine.private_disks,
+        region: vault.region.clone(),
+        from_snapshot: point
+            .tiers
+            .iter()
+            .any(|tier| snapshot(&tier.kind, &tier.status)),
     }
 }
 
-/// LUNs as numbers or, from the CLI, as strings.
-fn luns(request: &Value) -> Result<Option<Vec<i64>>, Reply> {
-    let refuse = || invalid_input("restoreDiskLunList");
-    match &request["restoreDiskLunList"] {
+/// The account, and whether it is reached as the vault.
+fn storage_account(request: &Value) -> Result<(&str, bool), Reply> {
+    const KIND: &str = "Microsoft.Storage/storageAccounts";
+    let by_identity = match object(request, "identityBasedRestoreDetails")? {
+        None => None,
+        Some(details) => id(details, "targetStorageAccountId", KIND)?,
+    };
+    let as_vault = object(request, "identityInfo")?.is_some() || by_identity.is_some();
+    id(request, "storageAccountId", KIND)?
+        .or(by_identity)
+        .map(|account| (account, as_vault))
+        .ok_or_else(|| invalid_input("storageAccountId is missing"))
+}
+
+fn zone(request: &Value) -> Result<Option<String>, Reply> {
+    let refuse = || invalid_input("zones must be one of '1', '2', '3' and 'NoZone'");
+    match &request["zones"] {
         Value::Null => Ok(None),
-        Value::Array(items) => items
-            .iter()
-            .map(|item| match item {
-                Value::Number(number) => number.as_i64().ok_or_else(refuse),
-                Value::String(text) => text.parse().map_err(|_| refuse()),
-                _ => Err(refuse()),
-            })
-            .collect::<Result<_, _>>()
-            .map(Some),
+        Value::Array(zones) if zones.is_empty() => Ok(None),
+        Value::Array(zones) => match zones.as_slice() {
+            [Value::String(zone)] if ["1", "2", "3", "NoZone"].contains(&zone.as_str()) => {
+                Ok(Some(zone.clone()))
+            }
+            _ => Err(refuse()),
+        },
         _ => Err(refuse()),
     }
 }
 
-fn required<'a>(request: &'a Value, field: &str) -> Result<&'a str, Reply> {
-    text(request, field)?.ok_or_else(|| invalid_input(&format!("{field} is missing")))
-}
-
-/// A text field; absent, `null` and empty are the same.
-fn text<'a>(request: &'a Value, field: &str) -> Result<Option<&'a str>, Reply> {
-    match &request[field] {
-        Value::Null => Ok(None),
-        Value::String(text) => Ok(Some(text.as_str()).filter(|text| !text.is_empty())),
-        _ => Err(invalid_input(&format!("{field} must be a string"))),
-    }
-}
-
-/// A field that holds the id of a resource of this type.
-fn id<'a>(request: &'a Value, field: &str, kind: &str) -> Result<Option<&'a str>, Reply> {
-    let Some(id) = text(request, field)? else {
+fn network_access(request: &Value) -> Result<Option<NetworkAccess>, Reply> {
+    let Some(settings) = object(request, "targetDiskNetworkAccessSettings")? else {
         return Ok(None);
     };
-    let parts: Vec<&str> = id.split('/').collect();
-    let well_formed = parts.len() == 9
-        && parts[0].is_empty()
-        && parts[1].eq_ignore_ascii_case("subscriptions")
-        && parts[3].eq_ignore_ascii_case("resourceGroups")
-        && parts[5].eq_ignore_ascii_case("providers")
-        && format!("{}/{}", parts[6], parts[7]).eq_ignore_ascii_case(kind)
-        && [2, 4, 8].iter().all(|place| !parts[*place].is_empty());
-    // The article writes ids of classic and new accounts alike; both are ids.
-    let classic = parts
-        .get(6)
-        .is_some_and(|provider| provider.eq_ignore_ascii_case("Microsoft.ClassicStorage"));
-    if well_formed || (classic && parts.len() == 9) {
-        Ok(Some(id))
-    } else {
-        Err(invalid_input(&format!(
-            "{field} is no id of a resource of type {kind}"
-        )))
+    let option = required(settings, "targetDiskNetworkAccessOption")?;
+    let known = [
+        "SameAsOnSourceDisks",
+        "EnablePrivateAccessForAllDisks",
+        "EnablePublicAccessForAllDisks",
+    ];
+    if !known.contains(&option) {
+        return Err(invalid_input(&format!(
+            "targetDiskNetworkAccessOption '{option}'"
+        )));
     }
+    let access = id(
+        settings,
+        "targetDiskAccessId",
+        "Microsoft.Compute/diskAccesses",
+    )?;
+    let private = option == "EnablePrivateAccessForAllDisks";
+    if private != access.is_some() {
+        return Err(invalid_input(
+            "targetDiskAccessId is needed with EnablePrivateAccessForAllDisks, and with no other option",
+        ));
+    }
+    Ok(Some(NetworkAccess {
+        option: option.to_owned(),
+        disk_access_id: access.map(str::to_owned),
+    }))
 }
 
-/// `Group {group} {network}`, as in property bags.
-fn network_name(id: &str) -> String {
-    let group = id.split('/').nth(4).unwrap_or_default();
-    format!("Group {group} {}", last_segment(id))
+fn edge_zone(request: &Value) -> Result<Option<String>, Reply> {
+    let Some(location) = object(request, "extendedLocation")? else {
+        return Ok(None);
+    };
+    let kind = text(location, "type")?.unwrap_or("EdgeZone");
+    if !kind.eq_ignore_ascii_case("EdgeZone") {
+        return Err(invalid_input(&format!("extendedLocation.type '{kind}'")));
+    }
+    required(location, "name").map(|name| Some(name.to_owned()))
+}
+
+/// Checks the forms of `identityInfo`, and that the vault has the identity.
+pub fn check_identity(request: &Value, vault: &Vault) -> Result<(), Reply> {
+    let Some(info) = object(request, "identityInfo")? else {
+        return Ok(());
+    };
+    let system = truth(info, "isSystemAssignedIdentity")?;
+    let assigned = id(
+        info,
+        "managedIdentityResourceId",
+        "Microsoft.ManagedIdentity/userAssignedIdentities",
+    )?;
+    let has = match (system, assigned) {
+        (true, None) => vault.identity.system_assigned,
+        (false, Some(assigned)) => vault.identity.has(assigned),
+        _ => {
+            return Err(invalid_input(
+                "identityInfo needs either isSystemAssignedIdentity or managedIdentityResourceId",
+            ));
+        }
+    };
+    if has {
+        return Ok(());
+    }
+    let name = assigned.map_or("a system assigned identity", last_segment);
+    Err(invalid_input(&format!(
+        "identityInfo: the vault does not have {name}"
+    )))
 }

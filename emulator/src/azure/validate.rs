@@ -1,15 +1,17 @@
-//! Azure's own check before a restore, at once and as an asynchronous operation. It finds nothing.
+//! Azure's own check before a restore, at once and as an asynchronous operation. It finds what the scenario says.
 
 use axum::http::StatusCode;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::restore_request::{last_segment, read_unwrapped};
+use super::request_fields::last_segment;
+use super::restore_request;
+use super::restore_rules::Facts;
 use super::{Answer, Context, operations};
 use crate::http::{Reply, address_path};
 use crate::ledger::Caused;
-use crate::scenario::Vault;
+use crate::scenario::{Vault, VirtualMachine, catalogue};
 use crate::wire::{invalid_input, not_found, retry_after};
 use crate::world::{Check, add};
 
@@ -19,14 +21,14 @@ const TAKES: SignedDuration = SignedDuration::from_secs(5);
 /// `POST {vault}/backupValidateOperation`
 pub fn at_once(context: &Context<'_>) -> Answer {
     let vault = context.vault()?;
-    check(context, vault)?;
-    Ok(Reply::ok(&no_findings()))
+    let findings = check(context, vault)?;
+    Ok(Reply::ok(&answer(&findings)))
 }
 
 /// `POST {vault}/backupTriggerValidateOperation`
 pub fn trigger(context: &mut Context<'_>) -> Answer {
     let vault = context.vault()?;
-    check(context, vault)?;
+    let findings = check(context, vault)?;
     let vault_id = vault.id();
     let operation_id = Uuid::new_v4().to_string();
     context.caused = Some(Caused {
@@ -38,6 +40,7 @@ pub fn trigger(context: &mut Context<'_>) -> Answer {
         vault_id,
         operation_id: operation_id.clone(),
         accepted: context.now,
+        findings,
     });
     let base = format!(
         "{}{}",
@@ -70,7 +73,7 @@ pub fn status(context: &Context<'_>) -> Answer {
     let ended = (context.now >= end).then_some(end);
     let mut body = operations::operation_status(&check.operation_id, check.accepted, ended, None);
     if ended.is_some() {
-        let mut properties = no_findings();
+        let mut properties = answer(&check.findings);
         properties["objectType"] = "OperationStatusValidateOperationExtendedInfo".into();
         body["properties"] = properties;
     }
@@ -88,15 +91,27 @@ pub fn result(context: &Context<'_>) -> Answer {
             SignedDuration::from_secs(10),
         ));
     }
-    Ok(Reply::ok(&no_findings()))
+    Ok(Reply::ok(&answer(&check.findings)))
 }
 
-fn no_findings() -> Value {
-    json!({"validateOperationResponse": {"validationResults": []}})
+fn answer(findings: &[Value]) -> Value {
+    json!({"validateOperationResponse": {"validationResults": findings}})
+}
+
+/// What the check finds about restores of a VM.
+fn findings(machine: &VirtualMachine) -> Vec<Value> {
+    machine
+        .validation
+        .iter()
+        .filter_map(|code| catalogue::find(code))
+        .map(|known| {
+            json!({"code": known.code, "message": known.text, "recommendations": [known.advice]})
+        })
+        .collect()
 }
 
 /// The body names item and point by `id`; versions without it are taken at their word.
-fn check(context: &Context<'_>, vault: &Vault) -> Result<(), Reply> {
+fn check(context: &Context<'_>, vault: &Vault) -> Result<Vec<Value>, Reply> {
     let body = context.call.json();
     let properties = if body["properties"].is_null() {
         body
@@ -111,7 +126,7 @@ fn check(context: &Context<'_>, vault: &Vault) -> Result<(), Reply> {
         return Err(invalid_input("restoreRequest is missing"));
     }
     let Some(id) = body["id"].as_str() else {
-        return Ok(());
+        return Ok(Vec::new());
     };
     let parts: Vec<&str> = id.split('/').collect();
     let part_after = |name: &str| {
@@ -133,7 +148,12 @@ fn check(context: &Context<'_>, vault: &Vault) -> Result<(), Reply> {
         .into_iter()
         .find(|point| point.name == last_segment(id))
         .ok_or_else(|| invalid_input("id names no recovery point of the protected item"))?;
-    read_unwrapped(request, vault, machine, &point).map(|_| ())
+    let facts = Facts {
+        vault,
+        machine,
+        point: &point,
+    };
+    restore_request::read(request, &facts).map(|_| findings(machine))
 }
 
 fn find(context: &Context<'_>) -> Result<Check, Reply> {

@@ -95,7 +95,7 @@ fn put<T>(all: &mut Vec<T>, same: impl Fn(&T) -> bool, new: T) {
     }
 }
 
-fn merge(target: &mut Value, patch: &Value) {
+pub(super) fn merge(target: &mut Value, patch: &Value) {
     let Value::Object(changes) = patch else {
         *target = patch.clone();
         return;

@@ -3,20 +3,27 @@
 //! A scenario is data. Nothing in it changes by itself; what restores do is kept in `world`. Tests replace parts of
 //! it while the emulator runs (`/_emulator/scenario`).
 
+pub mod catalogue;
 mod edit;
+mod guards;
 mod points;
 mod restore;
+mod roles;
 mod service;
+mod shapes;
 
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
+pub use guards::{ResourceGuard, VaultIdentity};
 pub use points::{PointSpec, RecoveryPoint};
 pub use restore::{
-    ActivityId, Failure, JobError, Outcome, ProgressSeries, RestoreBehaviour, RestoreScript,
-    ResultStatus,
+    ActivityId, Failure, OperationBehaviour, Outcome, ProgressSeries, RestoreBehaviour,
+    RestoreScript, ResultStatus,
 };
+pub use roles::RoleAssignment;
 pub use service::{Hourly, Service, Throttling};
+pub use shapes::{Actions, Durations, Leaves, PollHeaders, Times};
 
 /// The scenario that is used when none is given, with comments.
 pub const BUILT_IN: &str = include_str!("builtin.yaml");
@@ -65,27 +72,6 @@ pub struct Principal {
     pub roles: Vec<RoleAssignment>,
 }
 
-/// A role, for everything or below a scope.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(untagged)]
-pub enum RoleAssignment {
-    Everywhere(Role),
-    Scoped { role: Role, scope: String },
-}
-
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Role {
-    /// May do everything.
-    Owner,
-    /// May do everything at vaults and read the rest.
-    BackupOperator,
-    /// May read everything.
-    Reader,
-    /// May do nothing: signs in and gets 403.
-    None,
-}
-
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Vault {
@@ -100,6 +86,18 @@ pub struct Vault {
     pub redundancy: Redundancy,
     #[serde(default)]
     pub cross_region_restore: bool,
+    /// The vault's own identity, with which it may reach storage accounts.
+    #[serde(default)]
+    pub identity: VaultIdentity,
+    /// What guards restores of this vault.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource_guard: Option<ResourceGuard>,
+    /// Backup data is encrypted with a key of the customer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub customer_managed_key: bool,
+    /// Restores may go to other subscriptions.
+    #[serde(default = "yes")]
+    pub cross_subscription_restore: bool,
     #[serde(default)]
     pub virtual_machines: Vec<VirtualMachine>,
 }
@@ -138,6 +136,21 @@ pub struct VirtualMachine {
     /// Data disks besides the OS disk, LUN 0 and up.
     #[serde(default = "one")]
     pub data_disks: u32,
+    /// The VM itself is gone; its backup is still there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deleted: bool,
+    /// Its disks can only be reached through private endpoints.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub private_disks: bool,
+    /// It is a confidential VM whose OS disk is encrypted with a key of the customer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub confidential: bool,
+    /// The edge zone that it lies in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edge_zone: Option<String>,
+    /// Codes of what Azure's own check before a restore finds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub validation: Vec<String>,
     #[serde(default)]
     pub recovery_points: Vec<PointSpec>,
     /// What the n-th restore does; the last one counts for all that follow.
@@ -297,12 +310,19 @@ impl VirtualMachine {
     }
 
     fn check(&self, vault: &Vault) -> Result<(), ScenarioError> {
-        for spec in &self.recovery_points {
-            spec.check().map_err(|what| {
+        let points = self.recovery_points.iter().map(PointSpec::check);
+        let findings = self.validation.iter().map(|code| {
+            catalogue::find(code)
+                .map(|_| ())
+                .ok_or_else(|| format!("no error of restores has the code {code}"))
+        });
+        points
+            .chain(findings)
+            .chain([self.restore.check()])
+            .collect::<Result<(), String>>()
+            .map_err(|what| {
                 ScenarioError::Content(format!("vault {}, VM {}: {what}", vault.name, self.name))
-            })?;
-        }
-        Ok(())
+            })
     }
 }
 
@@ -330,6 +350,10 @@ fn windows() -> String {
 
 fn one() -> u32 {
     1
+}
+
+fn yes() -> bool {
+    true
 }
 
 #[cfg(test)]

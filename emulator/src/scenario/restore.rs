@@ -3,6 +3,9 @@
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
+use super::catalogue;
+use super::shapes::{JobShape, Leaves, PollHeaders};
+
 /// One behaviour for every restore, or a list: the n-th restore takes the n-th, the last one goes on for ever.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(untagged)]
@@ -29,12 +32,23 @@ impl RestoreScript {
                 .unwrap_or_default(),
         }
     }
+
+    /// What is wrong with it.
+    pub(super) fn check(&self) -> Result<(), String> {
+        match self {
+            Self::Always(behaviour) => behaviour.check(),
+            Self::InTurn(all) => all.iter().try_for_each(RestoreBehaviour::check),
+        }
+    }
 }
 
 /// What happens after `POST …/restore`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct RestoreBehaviour {
+    /// Code of an error that Azure is known to give: request, operation or job fail with it, wherever it comes up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
     /// The request is refused, nothing starts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<Failure>,
@@ -54,11 +68,54 @@ pub struct RestoreBehaviour {
     /// What the job shows as its `activityId`.
     #[serde(skip_serializing_if = "ActivityId::is_request_id")]
     pub activity_id: ActivityId,
+    /// How the job is written.
+    pub job: JobShape,
+    /// What is there after an end that is not `Completed`; absent = what that end is known to leave.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub leaves: Option<Leaves>,
+    /// LUNs of disks that do not come back although they were asked for; -1 is the OS disk.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing_luns: Vec<i64>,
+}
+
+impl RestoreBehaviour {
+    /// The behaviour with its `error` spelt out.
+    #[must_use]
+    pub fn resolved(mut self) -> Self {
+        let known = self.error.take().and_then(|code| catalogue::find(&code));
+        if let Some(known) = known {
+            known.apply(&mut self);
+        }
+        self
+    }
+
+    /// The behaviour with other values of some fields, given as JSON, spelt out.
+    ///
+    /// # Errors
+    /// What cannot be understood, as text.
+    pub fn changed(&self, changes: &serde_json::Value) -> Result<Self, String> {
+        let mut merged = serde_json::to_value(self).map_err(|error| error.to_string())?;
+        super::edit::merge(&mut merged, changes);
+        let changed: Self = serde_json::from_value(merged).map_err(|error| error.to_string())?;
+        changed.check()?;
+        Ok(changed.resolved())
+    }
+
+    /// What is wrong with it.
+    pub fn check(&self) -> Result<(), String> {
+        match &self.error {
+            Some(code) if catalogue::find(code).is_none() => {
+                Err(format!("no error of restores has the code {code}"))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Default for RestoreBehaviour {
     fn default() -> Self {
         Self {
+            error: None,
             refused: None,
             operation: OperationBehaviour::default(),
             outcome: Outcome::Completed,
@@ -68,6 +125,9 @@ impl Default for RestoreBehaviour {
             progress: ProgressSeries::Steps,
             size_gb: 127.0,
             activity_id: ActivityId::RequestId,
+            job: JobShape::default(),
+            leaves: None,
+            missing_luns: Vec::new(),
         }
     }
 }
@@ -119,6 +179,30 @@ pub struct OperationBehaviour {
     /// Its record is gone this long after it was accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vanishes_after: Option<SignedDuration>,
+    /// Which addresses the 202 carries.
+    pub headers: PollHeaders,
+    /// `Location` has `subscriptions//subscriptions/`, as printed in Microsoft's article.
+    pub malformed_location: bool,
+    /// The addresses carry this api-version instead of the request's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url_api_version: Option<String>,
+    /// The addresses carry a signature of about 3 kB; absent = as `service.signedPollUrls` says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signed_urls: Option<bool>,
+    /// It stays `InProgress` for ever; the job starts all the same.
+    pub never_ends: bool,
+    /// It says `Succeeded` without naming the job.
+    pub names_no_job: bool,
+    /// It names the job in a list, with `OperationStatusJobsExtendedInfo`.
+    pub lists_job: bool,
+    /// No job is made, whatever the operation says.
+    pub makes_no_job: bool,
+    /// What `status` says while it runs, instead of `InProgress`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub running_as: Option<String>,
+    /// What `status` says when it fails, instead of `Failed`: `Canceled`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed_as: Option<String>,
 }
 
 impl Default for OperationBehaviour {
@@ -129,6 +213,16 @@ impl Default for OperationBehaviour {
             result: ResultStatus::NoContent,
             id_is_job_id: false,
             vanishes_after: None,
+            headers: PollHeaders::Both,
+            malformed_location: false,
+            url_api_version: None,
+            signed_urls: None,
+            never_ends: false,
+            names_no_job: false,
+            lists_job: false,
+            makes_no_job: false,
+            running_as: None,
+            failed_as: None,
         }
     }
 }
@@ -140,6 +234,8 @@ pub enum ResultStatus {
     NoContent,
     /// 200 with the operation's status, as in the article.
     Ok,
+    /// 200 without a body, as recorded of the secondary region.
+    OkEmpty,
 }
 
 /// An error of Azure: where the request itself is refused, `status` is the HTTP status.

@@ -159,7 +159,7 @@ async fn roles_decide_and_can_be_given_later() {
     azure.sign_in("reader").await;
     let reads = azure.get(VAULT).await.status;
     let refused = azure.restore(&TEST_VM, ID).await;
-    let reader = json!({"clientSecret": "emulated-secret-reader", "roles": ["backupOperator"]});
+    let reader = json!({"clientSecret": "emulated-secret-reader", "roles": ["backupOperator", "restoreContributor"]});
     azure
         .admin(
             "PUT",
@@ -294,7 +294,7 @@ async fn neighbours_of_a_vault_can_be_read() {
     assert_eq!(protected.body["name"], "testVM");
     assert_eq!((other.status, other.code()), (404, "ResourceNotFound"));
     assert_eq!(subscriptions.values().len(), 1);
-    assert_eq!(vaults.values().len(), 2);
+    assert_eq!(vaults.values().len(), 3);
     for part in [
         "backupResourceGuardProxies",
         "backupEncryptionConfigs/backupResourceEncryptionConfig",

@@ -7,5 +7,8 @@ mod points;
 mod process;
 mod recordings;
 mod restore;
+mod rights;
+mod shapes;
 mod support;
+mod types;
 mod versions;

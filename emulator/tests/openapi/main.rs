@@ -6,6 +6,7 @@
 
 mod contract;
 mod sent_requests;
+mod shapes;
 #[path = "../emulator/support.rs"]
 mod support;
 
@@ -65,6 +66,7 @@ async fn answers_are_as_declared_or_listed_as_deviations() {
     for version in VERSIONS {
         let contract = Contract::read(&folder, version);
         walk(&contract, &mut findings).await;
+        shapes::walk(&contract, &mut findings).await;
     }
 
     let unknown: Vec<&Finding> = findings
@@ -387,8 +389,13 @@ async fn validation(
     check: &mut impl FnMut(&str, &str, &str, &Answer),
 ) {
     let version = &contract.version;
-    let point = azure.points(&TEST_VM).await.remove(0);
-    let inner = json!({"objectType": "ValidateIaasVMRestoreOperationRequest", "restoreRequest": TEST_VM.restore_disks(&point)});
+    let vm = Vm {
+        group: "testRG",
+        name: "nosku-1",
+        registered: "iaasvmcontainerv2;testRG;nosku-1",
+    };
+    let point = azure.points(&vm).await.remove(0);
+    let inner = json!({"objectType": "ValidateIaasVMRestoreOperationRequest", "restoreRequest": vm.restore_disks(&point)});
     if version == "2019-05-13" {
         let answer = azure
             .post(
@@ -405,7 +412,7 @@ async fn validation(
         return;
     }
     let body: Value =
-        json!({"id": format!("{}/recoveryPoints/{point}", TEST_VM.item()), "properties": inner});
+        json!({"id": format!("{}/recoveryPoints/{point}", vm.item()), "properties": inner});
     let answer = azure
         .post(
             &format!("{VAULT}/backupValidateOperation?api-version={version}"),
@@ -457,6 +464,9 @@ fn example_scenario() -> Scenario {
     scenario["vaults"] = json!([{
         "subscriptionId": "00000000-0000-0000-0000-000000000000", "resourceGroup": "netsdktestrg", "name": "testVault",
         "region": "southeastasia",
+        "identity": {"systemAssigned": true, "userAssigned": [
+            "/subscriptions/00000000-0000-0000-0000-000000000000/resourcegroups/asmaskarRG1/providers/Microsoft.ManagedIdentity/userAssignedIdentities/asmaskartestmsi",
+        ]},
         "virtualMachines": [{
             "name": "netvmtestv2vm1", "resourceGroup": "netsdktestrg",
             "recoveryPoints": [{"name": "348916168024334", "age": "8h"}],

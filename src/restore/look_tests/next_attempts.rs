@@ -75,7 +75,7 @@ fn a_failed_job_does_not_decide_what_a_newer_claim_decided_already() {
     for state in [S::NotFound, S::Abandoned] {
         let job = after(failed(1, "j", "UserErrorX"), attempt(2, state));
         assert!(
-            matches!(job, Decision::End(End::Failed(Failure::JobFailed), ref why) if why == "it failed"),
+            matches!(job, Decision::End(End::Failed(Failure::JobFailed), ref why) if why == "UserErrorX: it failed"),
             "{state:?}: {job:?}"
         );
     }

@@ -11,7 +11,7 @@ use super::super::ports::{Budget, Clock, JobsNeed, RunStore, StoreError, Stored,
 use super::super::progress;
 use super::super::questions::{claim_of, item_of};
 use super::super::record::Run;
-use super::super::{following, release};
+use super::super::{following, release, standstill, warnings};
 use super::{AT_ONCE, After, Pass};
 
 impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
@@ -108,6 +108,8 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
                 self.memory.tries = 0;
                 self.memory.asked_for = Some((id.clone(), now.boot));
                 let wait = following::job_read(&mut record, job, self.clock.now());
+                standstill::tell(&mut record, &run.record.note, self.memory);
+                warnings::explain(&mut record, &run.intent);
                 After::In(wait.max(vault.interval()))
             }
             Ok(None) => {
@@ -182,7 +184,10 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
         // A list alone ends a run when the single read does not come about.
         let by_list = || seen.map(|seen| JobDetail::from_list(seen.clone(), known));
         match vault.job(id, budget).await {
-            Ok(Some(job)) => Ok(Some(job)),
+            Ok(Some(job)) => {
+                standstill::see(self.memory, &job, self.clock.now());
+                Ok(Some(job))
+            }
             Ok(None) => Ok(by_list()),
             Err(_) if !needed => Ok(by_list()),
             Err(error) if self.memory.tries < 3 => Err(error),

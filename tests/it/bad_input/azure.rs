@@ -46,7 +46,7 @@ async fn identity_that_may_read_but_not_restore() {
 
 async fn give_role(world: &World, digit: u8, name: &str) {
     let id = format!("a0000000-0000-4000-8000-00000000000{digit}");
-    let body = json!({"name": name, "clientId": id, "clientSecret": format!("emulated-secret-{name}"), "roles": ["backupOperator"]});
+    let body = json!({"name": name, "clientId": id, "clientSecret": format!("emulated-secret-{name}"), "roles": ["backupOperator", "restoreContributor"]});
     world
         .azure
         .put(&format!("scenario/principals/{id}"), body)

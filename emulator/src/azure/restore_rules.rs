@@ -1,0 +1,228 @@
+//! Which fields a restore of a type needs and excludes, and what its recovery point allows (CONTRACT 5 and 14).
+
+use serde_json::Value;
+
+use super::request_fields::{last_segment, object, required, text, texts, truth};
+use super::restore_request::check_identity;
+use crate::http::Reply;
+use crate::scenario::{RecoveryPoint, Vault, VirtualMachine};
+use crate::wire::invalid_input;
+use crate::world::Requested;
+
+/// What a request is judged by.
+pub struct Facts<'a> {
+    pub vault: &'a Vault,
+    pub machine: &'a VirtualMachine,
+    pub point: &'a RecoveryPoint,
+}
+
+type Checked = Result<(), Reply>;
+
+/// Checks a request whose single fields can be read.
+///
+/// # Errors
+/// The 400 to answer; it names the field.
+pub fn check(request: &Value, requested: &Requested, facts: &Facts<'_>) -> Checked {
+    match requested.recovery_type.as_str() {
+        "AlternateLocation" => alternate_location(requested, facts)?,
+        "OriginalLocation" => original_location(requested, facts)?,
+        _ => restore_disks(requested, facts)?,
+    }
+    archived(request, facts)?;
+    check_identity(request, facts.vault)?;
+    encryption(request, requested, facts)?;
+    placement(request, requested, facts)?;
+    guard(request, facts.vault)
+}
+
+fn refuse_if(refused: bool, what: &str) -> Checked {
+    if refused {
+        Err(invalid_input(what))
+    } else {
+        Ok(())
+    }
+}
+
+fn alternate_location(requested: &Requested, facts: &Facts<'_>) -> Checked {
+    let (Some(group), Some(machine), Some(network), Some(subnet)) = (
+        &requested.target_group_id,
+        &requested.target_machine_id,
+        &requested.network_id,
+        &requested.subnet_id,
+    ) else {
+        return Err(invalid_input(
+            "AlternateLocation needs targetResourceGroupId, targetVirtualMachineId, virtualNetworkId and subnetId",
+        ));
+    };
+    refuse_if(
+        !lies_in(machine, group),
+        "targetVirtualMachineId is not in targetResourceGroupId",
+    )?;
+    refuse_if(
+        !lies_in(subnet, network),
+        "subnetId is no subnet of virtualNetworkId",
+    )?;
+    refuse_if(
+        requested.luns.is_some(),
+        "restoreDiskLunList is for RestoreDisks",
+    )?;
+    refuse_if(
+        facts.point.encrypted,
+        "an encrypted virtual machine can only be restored as disks",
+    )
+}
+
+fn original_location(requested: &Requested, facts: &Facts<'_>) -> Checked {
+    let target = requested.target_group_id.is_some() || requested.target_machine_id.is_some();
+    refuse_if(
+        target || requested.network_id.is_some() || requested.subnet_id.is_some(),
+        "OriginalLocation takes no targetResourceGroupId, targetVirtualMachineId, virtualNetworkId or subnetId",
+    )?;
+    refuse_if(
+        requested.zone.is_some(),
+        "zones cannot be chosen for OriginalLocation",
+    )?;
+    refuse_if(
+        requested.disk_encryption_set_id.is_some(),
+        "diskEncryptionSetId cannot be chosen for OriginalLocation",
+    )?;
+    refuse_if(
+        requested.luns.is_some(),
+        "restoreDiskLunList is for RestoreDisks",
+    )?;
+    refuse_if(
+        facts.point.encrypted,
+        "disks of an encrypted virtual machine cannot be replaced",
+    )?;
+    refuse_if(
+        !facts.point.managed,
+        "disks of an unmanaged virtual machine cannot be replaced",
+    )
+}
+
+fn restore_disks(requested: &Requested, facts: &Facts<'_>) -> Checked {
+    let target = requested.target_machine_id.is_some() || requested.subnet_id.is_some();
+    refuse_if(
+        target || requested.network_id.is_some(),
+        "RestoreDisks takes no targetVirtualMachineId, virtualNetworkId or subnetId",
+    )?;
+    let known = |lun: &i64| (-1..i64::from(facts.machine.data_disks)).contains(lun);
+    match requested.luns.iter().flatten().find(|lun| !known(lun)) {
+        Some(lun) => Err(invalid_input(&format!(
+            "restoreDiskLunList: the recovery point has no disk with LUN {lun}"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// A point of which only an archived copy can be read is restored with the request that brings it back first.
+fn archived(request: &Value, facts: &Facts<'_>) -> Checked {
+    let valid = |wanted: &str| {
+        let mut tiers = facts.point.tiers.iter();
+        tiers.any(|tier| tier.kind == wanted && tier.status == "Valid")
+    };
+    let rehydrated = facts
+        .point
+        .tiers
+        .iter()
+        .any(|tier| tier.status == "Rehydrated");
+    let only_archived =
+        valid("ArchivedRP") && !valid("InstantRP") && !valid("HardenedRP") && !rehydrated;
+    if request["objectType"] != "IaasVMRestoreWithRehydrationRequest" {
+        return refuse_if(
+            only_archived,
+            "the recovery point is archived; use IaasVMRestoreWithRehydrationRequest",
+        );
+    }
+    let Some(info) = object(request, "recoveryPointRehydrationInfo")? else {
+        return Err(invalid_input("recoveryPointRehydrationInfo is missing"));
+    };
+    let priority = required(info, "rehydrationPriority")?;
+    refuse_if(
+        !["Standard", "High"].contains(&priority),
+        "rehydrationPriority must be Standard or High",
+    )?;
+    let duration = required(info, "rehydrationRetentionDuration")?;
+    refuse_if(
+        !duration.starts_with('P') || duration.parse::<jiff::Span>().is_err(),
+        "rehydrationRetentionDuration must be a duration of ISO 8601",
+    )
+}
+
+fn encryption(request: &Value, requested: &Requested, facts: &Facts<'_>) -> Checked {
+    object(request, "encryptionDetails")?;
+    refuse_if(
+        requested.disk_encryption_set_id.is_some() && facts.point.encrypted,
+        "diskEncryptionSetId cannot be used for an encrypted virtual machine",
+    )?;
+    refuse_if(
+        requested.secured_disk_encryption_set_id.is_some() && !facts.machine.confidential,
+        "securedVMDetails is for confidential virtual machines whose key is the customer's",
+    )?;
+    refuse_if(
+        facts.machine.private_disks && requested.network_access.is_none(),
+        "targetDiskNetworkAccessSettings is needed: the source has disks with private access",
+    )
+}
+
+fn placement(request: &Value, requested: &Requested, facts: &Facts<'_>) -> Checked {
+    refuse_if(
+        truth(request, "originalStorageAccountOption")?,
+        "originalStorageAccountOption is not possible for this recovery point",
+    )?;
+    truth(request, "createNewCloudService")?;
+    refuse_if(
+        truth(request, "restoreWithManagedDisks")? && facts.point.encrypted,
+        "restoreWithManagedDisks is not possible for an encrypted virtual machine",
+    )?;
+    for field in ["affinityGroup", "targetDomainNameId"] {
+        text(request, field)?;
+    }
+    let zone = |name: &Option<String>| name.as_deref().map(str::to_lowercase);
+    refuse_if(
+        zone(&requested.edge_zone) != zone(&facts.machine.edge_zone),
+        "extendedLocation must be that of the recovery point",
+    )?;
+    let elsewhere = requested
+        .target_group_id
+        .as_ref()
+        .is_some_and(|group| subscription(group) != subscription(&requested.source.machine_id));
+    refuse_if(
+        elsewhere && !facts.vault.cross_subscription_restore,
+        "the vault does not allow restores to another subscription",
+    )?;
+    refuse_if(
+        elsewhere && (facts.point.encrypted || !facts.point.managed),
+        "only managed virtual machines without encryption can be restored to another subscription",
+    )
+}
+
+/// A restore that a guard watches over names the guard's request object.
+fn guard(request: &Value, vault: &Vault) -> Checked {
+    let requests = texts(request, "resourceGuardOperationRequests")?;
+    let Some(guard) = &vault.resource_guard else {
+        return Ok(());
+    };
+    let wanted = guard.restore_request();
+    let named = requests.iter().any(|request| {
+        request
+            .trim_end_matches('/')
+            .eq_ignore_ascii_case(wanted.as_str())
+    });
+    refuse_if(
+        !named,
+        &format!(
+            "resourceGuardOperationRequests lacks the request of the Resource Guard {} that protects this vault",
+            last_segment(&guard.id)
+        ),
+    )
+}
+
+fn lies_in(id: &str, above: &str) -> bool {
+    let above = above.trim_end_matches('/').to_lowercase();
+    id.to_lowercase().starts_with(&format!("{above}/"))
+}
+
+fn subscription(id: &str) -> String {
+    id.split('/').nth(2).unwrap_or_default().to_lowercase()
+}
