@@ -33,6 +33,7 @@ fn a_point(name: &str, time: &str) -> RecoveryPoint {
         soft_deleted: Some(false),
         expires: None,
         managed: Some(true),
+        details: Default::default(),
     }
 }
 
