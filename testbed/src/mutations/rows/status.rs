@@ -36,7 +36,7 @@ pub(super) const ROWS: &[Row] = &[
             text: "in_vain.is_some_and(|since| late >= window && now.boot >= since + window)",
             replacement: "in_vain.is_some() || memory.last_look.is_some_and(since) || late >= window",
         }],
-        caught_by: &[Test("plan::tests"), Schedules(2_000)],
+        caught_by: &[Test("plan::tests")],
     },
     Row {
         name: "what is written while a deletion waits does not say so",
