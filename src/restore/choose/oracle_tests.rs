@@ -47,8 +47,8 @@ prop_compose! {
             soft_deleted,
             expires,
             managed,
-            managed,
             details: Default::default(),
+        }
     }
 }
 
