@@ -1,7 +1,7 @@
 //! Chooses the recovery point and says why.
 //!
-//! [`PointSelector`] is what the object asks for; [`rules`] is what may speak against a point; [`newest`] and [`named`] choose;
-//! [`explain`] says it for people. Pure, and total: input order never matters, as the order of points is defined by time,
+//! [`PointSelector`] is what the object asks for; `rules` is what may speak against a point; [`newest`] and [`named`] choose;
+//! `explain` says it for people. Pure, and total: input order never matters, as the order of points is defined by time,
 //! then name (the longer number is the greater one, then the text). The names of a list are unique.
 
 mod explain;
