@@ -255,3 +255,25 @@ fn microsofts_examples_decode_in_every_version() {
     }
     assert!(seen >= 15, "only {seen} points were found");
 }
+
+#[test]
+fn details_are_read_where_azure_says_them() {
+    let told = json!({
+        "isSourceVMEncrypted": true, "isPrivateAccessEnabledOnAnyDisk": false,
+        "extendedLocation": {"name": "losangeles", "type": "EdgeZone"},
+        "recoveryPointDiskConfiguration": {"includedDiskList": [{"lun": -1, "name": "os"}, {"lun": 4, "name": "d"}]}
+    });
+
+    let details = with(told.clone()).details;
+
+    assert_eq!(details.encrypted, Some(true));
+    assert_eq!(details.private_access, Some(false));
+    assert_eq!(details.edge_zone.unwrap().name, "losangeles");
+    assert_eq!(details.luns, Some(vec![-1, 4]));
+    assert_eq!(with(json!({})).details, Default::default());
+    for list in [Value::Null, json!([{"name": "without a lun"}])] {
+        let mut odd = told.clone();
+        odd["recoveryPointDiskConfiguration"]["includedDiskList"] = list;
+        assert_eq!(with(odd).details.luns, None, "nothing that could be wrong");
+    }
+}

@@ -159,8 +159,9 @@ fn shown(
                 "numberOfDisksIncludedInBackup": disks, "numberOfDisksAttachedToVm": disks,
                 "includedDiskList": single.then_some(included), "excludedDiskList": single.then(Vec::<Value>::new),
             })),
-            "securityType": newer.then_some("None"),
-            "isPrivateAccessEnabledOnAnyDisk": newer.then_some(false),
+            "securityType": newer.then_some(if machine.confidential { "ConfidentialVMDiskEncryptedWithCustomerKey" } else { "None" }),
+            "isPrivateAccessEnabledOnAnyDisk": newer.then_some(machine.private_disks),
+            "extendedLocation": newer.then_some(machine.edge_zone.as_ref()).flatten().map(|name| json!({"name": name, "type": "EdgeZone"})),
             "recoveryPointProperties": (recent(context) && !point.end_untold).then(|| json!({
                 "expiryTime": point.expires.map(time_without_zone), "ruleName": "Daily", "isSoftDeleted": point.soft_deleted,
             })),

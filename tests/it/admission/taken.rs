@@ -59,7 +59,7 @@ async fn unknown_fields_are_refused_and_say_which() {
     for (kind, base, field) in [
         ("VmRestore", a_restore(), "spec.runPolicy"),
         ("VmRestore", a_restore(), "spec.region"),
-        ("VmRestore", a_restore(), "spec.recoveryPoint.atOrBefore"),
+        ("VmRestore", a_restore(), "spec.recoveryPoint.latest"),
         ("RecoveryServicesVault", a_vault(), "spec.policy"),
         (
             "RecoveryServicesVault",
