@@ -47,6 +47,26 @@ async fn s09_restore_that_failed_after_101_minutes_ends_as_recorded() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn s05_replaced_disks_of_2024_end_as_recorded() {
+    replayed("s05").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s06_new_machine_of_2022_ends_as_recorded() {
+    replayed("s06").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s11_chosen_disks_of_2024_end_as_recorded() {
+    replayed("s11").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s14_new_machine_in_another_subscription_ends_as_recorded() {
+    replayed("s14").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn s12_answers_to_another_client_are_understood() {
     replayed("s12").await;
 }

@@ -156,6 +156,24 @@ pub fn recorded_points(recording: &Recording, restore: &Restore) -> Vec<Value> {
     points
 }
 
+/// Takes the expiry away from recovery points: a recording is played long after they have expired. Returns whether one had it.
+pub fn without_expiry(body: &mut Value) -> bool {
+    match body {
+        Value::Object(fields) => {
+            let gone = (fields.get_mut("recoveryPointProperties"))
+                .and_then(Value::as_object_mut)
+                .is_some_and(|properties| properties.remove("expiryTime").is_some());
+            let below = fields.values_mut().map(without_expiry);
+            below.fold(gone, |any, one| any || one)
+        }
+        Value::Array(items) => items
+            .iter_mut()
+            .map(without_expiry)
+            .fold(false, |any, one| any || one),
+        _ => false,
+    }
+}
+
 /// A field of an object, as text.
 pub fn text<'a>(value: &'a Value, field: &str) -> &'a str {
     value.get(field).and_then(Value::as_str).unwrap_or_default()

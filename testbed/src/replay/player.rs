@@ -89,6 +89,16 @@ impl Player {
         if key.method != "GET" {
             return self.write(asked, &key);
         }
+        let mut given = self.read(asked, key, since_restore);
+        if let Some(body) = &mut given.body
+            && made_up::without_expiry(body)
+        {
+            self.report.made_up.insert("points that do not expire");
+        }
+        given
+    }
+
+    fn read(&mut self, asked: &Asked, key: Key, since_restore: SignedDuration) -> Given {
         if let Some(id) = self.asked_job(&key) {
             return self.read_job(&id, since_restore);
         }
