@@ -21,6 +21,7 @@ mod decode;
 mod gate;
 mod handle;
 mod jobs;
+mod kept;
 mod operations;
 mod other_vaults;
 mod protected_items;
@@ -63,8 +64,9 @@ use arm::Arm;
 use board::Board;
 use clock::SharedClock;
 use gate::Gate;
+use kept::Kept;
 use scrub::Scrubber;
-use session::{Kept, Session};
+use session::Session;
 use token::TokenSource;
 use versions::Versions;
 

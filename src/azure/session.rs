@@ -1,7 +1,7 @@
 //! One vault as one identity: what every call to it shares (token, api-versions, budget, job board, item list), and how a
 //! read is carried out: gate, token, send, verdict, and what is learnt from it.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -370,42 +370,5 @@ impl Session {
             retry_after: with_jitter(error.retry_after),
             ..error
         }
-    }
-}
-
-/// Things that are kept per key and dropped when nobody has asked for them for hours.
-pub(super) struct Kept<K, V> {
-    entries: BTreeMap<K, (SignedDuration, Arc<V>)>,
-}
-
-impl<K: Ord, V> Default for Kept<K, V> {
-    fn default() -> Self {
-        Self {
-            entries: BTreeMap::new(),
-        }
-    }
-}
-
-impl<K: Ord, V> Kept<K, V> {
-    /// The entry of a key, made if there is none.
-    pub fn get_or_make<E>(
-        &mut self,
-        key: K,
-        now: SignedDuration,
-        make: impl FnOnce() -> Result<V, E>,
-    ) -> Result<Arc<V>, E> {
-        /// Longer than any interval between two passes of a run that is alive.
-        const KEPT: SignedDuration = SignedDuration::from_hours(6);
-
-        self.entries.retain(|_, (asked, value)| {
-            now.saturating_sub(*asked) < KEPT || Arc::strong_count(value) > 1
-        });
-        if let Some((asked, value)) = self.entries.get_mut(&key) {
-            *asked = now;
-            return Ok(value.clone());
-        }
-        let value = Arc::new(make()?);
-        self.entries.insert(key, (now, value.clone()));
-        Ok(value)
     }
 }

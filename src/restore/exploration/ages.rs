@@ -112,6 +112,11 @@ impl Oldest {
                 .last_look
                 .filter(|look| first.is_some_and(|first| *look > first));
         }
+        memory.looks_in_vain_since = memory
+            .looks_in_vain_since
+            .map(|since| moved(since, -passed, WINDOW + earlier));
+        // How long a job has stood still is said, and decides nothing: in these worlds nobody says it.
+        memory.stillness = None;
         memory.oldest_job = None;
         memory.not_before = memory
             .not_before

@@ -166,10 +166,11 @@ pub fn without_expiry(body: &mut Value) -> bool {
             let below = fields.values_mut().map(without_expiry);
             below.fold(gone, |any, one| any || one)
         }
-        Value::Array(items) => items
-            .iter_mut()
-            .map(without_expiry)
-            .fold(false, |any, one| any || one),
+        // Each of them, not only up to the first that had one.
+        Value::Array(items) => {
+            let gone = items.iter_mut().map(without_expiry);
+            gone.filter(|gone| *gone).count() > 0
+        }
         _ => false,
     }
 }

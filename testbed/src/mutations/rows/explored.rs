@@ -106,7 +106,7 @@ pub(super) const ROWS: &[Row] = &[
         breaks: Breaks(NothingAfterUnknown),
         edits: &[Edit {
             file: "pass/looking.rs",
-            text: "let turn = Box::pin(self.take_turn(&stored.run)).await?;",
+            text: "let turn = Box::pin(self.take_turn(&stored.run, &vault)).await?;",
             replacement: "let turn = Turn::Ours;",
         }],
         caught_by: &[World("original: trouble")],
