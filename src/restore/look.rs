@@ -46,6 +46,11 @@ pub fn after_look(look: &Look<'_>) -> Decision {
             if look.proves_nothing(own) {
                 return Decision::Block(look.broken_message());
             }
+            // That an earlier job failed says nothing of what Azure accepted after it.
+            let accepted = accepted_and_open(look.run);
+            if let Some(accepted) = accepted.filter(|later| later.number > failed.attempt) {
+                return accepted_without_job(look, accepted);
+            }
         }
         if decides {
             return after_failed_job(look, failed, own);
@@ -92,11 +97,7 @@ pub(super) fn open_and_nothing_found(
         return Decision::Block(look.broken_message());
     }
     if let Some(accepted) = accepted_and_open(look.run) {
-        return Decision::Block(format!(
-            "Azure accepted attempt {} but shows no job for it; {}",
-            accepted.number,
-            resolve_help(look.run)
-        ));
+        return accepted_without_job(look, accepted);
     }
     if !look.run.intent.target.may_be_retried() {
         return Decision::Block(format!(
@@ -116,6 +117,14 @@ pub(super) fn open_and_nothing_found(
         ));
     }
     next_by_itself(look, next)
+}
+
+fn accepted_without_job(look: &Look<'_>, accepted: &Attempt) -> Decision {
+    Decision::Block(format!(
+        "Azure accepted attempt {} but shows no job for it; {}",
+        accepted.number,
+        resolve_help(look.run)
+    ))
 }
 
 /// What a person decided about a blocked claim, if it counts now.

@@ -186,7 +186,9 @@ pub fn until_let_go_without_vault(
     };
     let own = run.record.of_claim(claim);
     let job = own.and_then(|own| own.job.as_ref());
-    let job_is_known = job.is_some_and(|job| !is_known_under_another_id(run, job));
+    // The job that a person named need not carry an id by which a new object could find it.
+    let named = own.is_some_and(|own| own.state == AttemptState::Adopted);
+    let job_is_known = !named && job.is_some_and(|job| !is_known_under_another_id(run, job));
     let accepted = own.is_some_and(|own| own.accepted) || accepted_and_open(run).is_some();
     // A blocked run waits for a person, whose word is heard without a vault too.
     let blocked = own.is_some_and(|own| own.state == AttemptState::Blocked);
@@ -265,6 +267,8 @@ pub fn must_block_without_look(run: &Run, memory: &Memory, now: Now, limits: &Li
     let grave =
         accepted_and_open(run).is_some() || !run.intent.target.may_be_retried() || run.deleting;
     is_claim_open(Some(claim), own)
+        // An answer that came after the end does not bring the run back.
+        && !only_waits_to_let_go(run)
         && own.and_then(|own| own.job.as_ref()).is_none()
         && for_a_window
         && grave

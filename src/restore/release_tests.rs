@@ -358,3 +358,37 @@ fn whatever_is_written_while_a_deletion_waits_says_that_it_does() {
     run.mark = Mark::None;
     assert_eq!(told_while_deleting(&run, &run.record), None);
 }
+
+/// It carries an id of Azure's own; the status that showed it had been set back, so that the object went and the one that
+/// was applied again restored once more (schedule 624091).
+#[test]
+fn a_job_that_a_person_named_keeps_its_claim_without_a_vault() {
+    let run = |state| {
+        let mut run = claimed(vec![with_job(accepted(1, state), "j")]);
+        run.deleting = true;
+        run
+    };
+    let goes = |run: &Run| {
+        let memory = scene(run.clone(), 0, vec![]).memory;
+        may_let_go_without_vault(run, &memory, at(15 * 60), &LIMITS)
+    };
+
+    assert!(goes(&run(AttemptState::Running)));
+    assert!(!goes(&run(AttemptState::Adopted)));
+}
+
+/// A process stood still after its last check and its answer came when another one had ended the run (schedule 983194).
+#[test]
+fn a_run_that_has_ended_is_not_blocked_by_a_late_answer() {
+    let mut run = claimed(vec![accepted(1, AttemptState::Accepted)]);
+    let memory = scene(run.clone(), 0, vec![]).memory;
+    let blocks = |run: &Run| must_block_without_look(run, &memory, at(15 * 60), &LIMITS);
+    assert!(blocks(&run));
+
+    run.record.end = Some(End::Failed(Failure::RunTimedOut));
+    assert!(!blocks(&run));
+
+    run.record.attempts.clear();
+    run.deleting = true;
+    assert!(blocks(&run), "an end under another claim does not count");
+}

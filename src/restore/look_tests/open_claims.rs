@@ -214,6 +214,28 @@ fn a_placeholder_is_decided_by_no_job_before_its_window_and_by_no_failed_one_whi
     );
 }
 
+/// The annotation of the accepted attempt's claim was spoilt: the failed job of the attempt before decided, and a third
+/// request was sent while the second one's job could still show up (schedules 342637, 969213).
+#[test]
+fn a_placeholder_is_not_decided_by_a_job_that_failed_before_an_accepted_attempt() {
+    for state in [S::Accepted, S::JobSought] {
+        let mut run = claimed(vec![failed(1, "j", TRANSIENT), accepted(2, state)]);
+        run.mark = Mark::Standing(claim(0));
+        let jobs = vec![job(1, "j", J::Failed, WINDOW_OVER)];
+        let decision = decide(&scene(run, WINDOW_OVER, jobs));
+        assert!(
+            matches!(decision, Decision::Block(ref why) if why.contains("accepted attempt 2")),
+            "{state:?}: {decision:?}"
+        );
+    }
+
+    let mut run = claimed(vec![accepted(1, S::JobSought), failed(2, "j", TRANSIENT)]);
+    run.mark = Mark::Standing(claim(0));
+    let jobs = vec![job(2, "j", J::Failed, WINDOW_OVER)];
+    let decision = decide(&scene(run, WINDOW_OVER, jobs));
+    assert_eq!(decision, Decision::Claim(3), "the newest decides");
+}
+
 #[test]
 fn a_409_is_taken_for_a_no_only_when_no_job_of_the_run_is_listed() {
     let conflict = || claimed(vec![attempt(1, S::Unknown), attempt(2, S::Conflict)]);

@@ -196,6 +196,11 @@ impl World {
             return;
         }
         let limit = object.control.retry_limit + 1;
+        // What did not start keeps its number, also when somebody has lowered the limit since.
+        let kept = object
+            .record
+            .attempt(claim.attempt)
+            .is_some_and(|attempt| attempt.state == AttemptState::NotStarted);
         let abandoned = matches!(object.resolve, Some(Resolve::Abandon(_)));
         let forbidden = [
             (object.deleting, "the object is being deleted"),
@@ -205,7 +210,7 @@ impl World {
             (object.control.suspend, "the run is suspended"),
             (target_exists, "the VM that it would make exists"),
             (
-                claim.attempt > limit && !intended.person_retried,
+                claim.attempt > limit && !intended.person_retried && !kept,
                 "retryLimit does not allow it",
             ),
         ];

@@ -186,6 +186,28 @@ fn a_status_that_cannot_be_understood_rests_unless_a_deletion_waits_for_a_word()
     }
 }
 
+/// Two processes whose clocks disagree on the end of the run wrote over each other's words, twice a second (schedules 228819,
+/// 959896, 999799).
+#[test]
+fn a_suspended_run_that_writes_over_the_word_that_its_vault_is_missing_waits_half_a_minute() {
+    let mut run = claimed(vec![with_job(accepted(1, S::Running), "j")]);
+    run.control.suspend = true;
+    let mut late = memory_of(&run);
+    let mut early = memory_of(&run);
+    let paper = paper(run);
+
+    paper.pass_without_vault(&mut early).unwrap();
+    assert_eq!(early.not_before, None, "its own word");
+    paper.sheet().second = 25 * 60 * 60;
+    paper.pass_without_vault(&mut late).unwrap();
+    assert_eq!(paper.record().note.kind, NoteKind::VaultNotFound);
+    paper.sheet().second = 60;
+
+    assert_eq!(paper.pass_without_vault(&mut early), Ok(in_secs(30)));
+    assert_eq!(early.not_before, Some(boot(90)));
+    assert!(paper.record().note.message.contains("spec.suspend"));
+}
+
 #[test]
 fn a_suspended_run_comes_back_when_its_time_is_over() {
     let mut run = claimed(vec![with_job(accepted(1, S::Running), "j")]);
