@@ -162,8 +162,10 @@ impl RunStore for Port {
         self.access(|world| {
             let object = world.compare(run, base.version)?;
             object.mark = Mark::None;
-            // What a vault knows that is gone, nobody can ask it.
-            if world.vault_gone.is_some() && !world.weather.ids_filled {
+            // What a vault knows that is gone, nobody can ask it; a job without its id stays so when ids are filled again.
+            let mut jobs = world.jobs.iter();
+            let hidden = jobs.any(|job| job.run == Some(run) && job.is_hidden());
+            if world.vault_gone.is_some() && (!world.weather.ids_filled || hidden) {
                 world.take_risk(run, Risk::IdLeftOut);
             }
             world.say(|_| format!("p{process} lets go of r{run}"));

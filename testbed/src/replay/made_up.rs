@@ -163,13 +163,16 @@ pub fn without_expiry(body: &mut Value) -> bool {
             let gone = (fields.get_mut("recoveryPointProperties"))
                 .and_then(Value::as_object_mut)
                 .is_some_and(|properties| properties.remove("expiryTime").is_some());
-            let below = fields.values_mut().map(without_expiry);
-            below.fold(gone, |any, one| any || one)
+            let below = fields
+                .values_mut()
+                .filter_map(|field| without_expiry(field).then_some(()));
+            gone | (below.count() > 0)
         }
-        // Each of them, not only up to the first that had one.
         Value::Array(items) => {
-            let gone = items.iter_mut().map(without_expiry);
-            gone.filter(|gone| *gone).count() > 0
+            let had = items
+                .iter_mut()
+                .filter_map(|item| without_expiry(item).then_some(()));
+            had.count() > 0
         }
         _ => false,
     }
