@@ -107,8 +107,11 @@ impl World {
             let mut jobs = self.jobs.iter().rev();
             jobs.find(|job| job.run == Some(run)).cloned()
         });
-        if with_the_id_of.is_some() && model.is_none() {
-            return;
+        if let Some(run) = with_the_id_of {
+            let Some(own) = &model else { return };
+            if self.runs[run].intent.target.overwrites_source() && self.now < own.solid {
+                self.take_risk(run, Risk::IdUsedByOthers);
+            }
         }
         let (attempt, activity_id) = match model {
             Some(job) => (job.attempt, job.activity_id),

@@ -20,6 +20,8 @@ pub enum Risk {
     ListedLate,
     /// Two clusters use one scope.
     SharedScope,
+    /// Somebody else sent a restore with the id of a run that writes over a VM, before the run's own job was listed.
+    IdUsedByOthers,
 }
 
 /// A gap between check and send that the window has no room for beside a slow answer and a late list.
