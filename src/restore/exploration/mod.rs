@@ -43,7 +43,8 @@
 //! * *One pass at a time stands still* while time passes: two that both do are not explored.
 //! * *Hashes of 64 bits* stand for states: with ten million of them the chance that two are taken for one is one in 370,000.
 //!
-//! `VMRESTORE_EXPLORE=all` explores all worlds, otherwise only the quick ones; `VMRESTORE_WORLD` names one, or a part of its name.
+//! `VMRESTORE_EXPLORE=all` explores all worlds, otherwise only the quick ones; `VMRESTORE_WORLD` names one, or a part of its name;
+//! `VMRESTORE_STATES` stops each at so many states.
 
 mod ages;
 mod azure;
@@ -93,6 +94,8 @@ fn told(bounds: &Bounds, found: &Found) -> String {
 fn no_order_of_events_breaks_the_protocol() {
     let all = std::env::var("VMRESTORE_EXPLORE").is_ok_and(|value| value == "all");
     let only = std::env::var("VMRESTORE_WORLD").unwrap_or_default();
+    let most = std::env::var("VMRESTORE_STATES").ok();
+    let most = most.and_then(|most| most.parse().ok()).unwrap_or(MOST);
     let is_name = WORLDS.iter().any(|bounds| bounds.name == only);
     let mut table = Vec::new();
     let mut wrong = Vec::new();
@@ -100,7 +103,7 @@ fn no_order_of_events_breaks_the_protocol() {
         true => bounds.name == only,
         false => (all || bounds.always) && bounds.name.contains(&only),
     }) {
-        let found = explore(*bounds, MOST, |found| {
+        let found = explore(*bounds, most, |found| {
             println!("... {}", told(bounds, found));
         });
         println!("{}", told(bounds, &found));

@@ -120,19 +120,29 @@ const TROUBLE: Bounds = Bounds {
 /// All of them.
 pub const WORLDS: &[Bounds] = &[
     Bounds {
-        name: "disks: trouble",
+        name: "disks: lost writes and reads",
         always: true,
+        losses: true,
+        ..NONE
+    },
+    Bounds {
+        name: "original: no fault",
+        always: true,
+        runs: ORIGINAL,
+        faults: 0,
+        ..NONE
+    },
+    Bounds {
+        name: "disks: trouble",
         ..TROUBLE
     },
     Bounds {
         name: "original: trouble",
-        always: true,
         runs: ORIGINAL,
         ..TROUBLE
     },
     Bounds {
         name: "disks: deletion",
-        always: true,
         deletions: true,
         ..NONE
     },
@@ -202,6 +212,19 @@ pub const WORLDS: &[Bounds] = &[
         faults: 2,
         answers: true,
         meddling: true,
+        ..NONE
+    },
+    Bounds {
+        name: "disks: two of crashes and deletion",
+        faults: 2,
+        crashes: true,
+        deletions: true,
+        ..NONE
+    },
+    Bounds {
+        name: "disks: 2 processes, deletion",
+        processes: 2,
+        deletions: true,
         ..NONE
     },
     Bounds {

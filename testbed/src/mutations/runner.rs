@@ -11,6 +11,9 @@ use crate::TestbedError;
 /// A check that takes longer than this has found something too: a run that goes in circles.
 const LONGEST_CHECK: Duration = Duration::from_secs(180);
 
+/// So many states of a world are visited, breadth first: each mistake shows before.
+const MOST_STATES: u32 = 200_000;
+
 /// What a check said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {
@@ -157,7 +160,9 @@ fn run_check(mini: &MiniCrate, program: &Path, check: &Check) -> Result<Verdict,
         command.env("VMRESTORE_SCHEDULES", count.to_string());
     }
     if let Some(name) = check.world() {
-        command.args(["--nocapture"]).env("VMRESTORE_WORLD", name);
+        command
+            .env("VMRESTORE_WORLD", name)
+            .env("VMRESTORE_STATES", MOST_STATES.to_string());
     }
     let mut child = command.spawn().map_err(io("run the tests".to_owned()))?;
     let until = Instant::now() + LONGEST_CHECK;

@@ -49,7 +49,7 @@ pub(super) const ROWS: &[Row] = &[
             text: "if seen.shown_by_listing_begun.boot >= due {",
             replacement: "if true {",
         }],
-        caught_by: &[World("disks: deletion")],
+        caught_by: &[World("disks: two of crashes and deletion")],
     },
     Row {
         name: "explored: what is recorded counts under any claim id",
@@ -60,16 +60,6 @@ pub(super) const ROWS: &[Row] = &[
             replacement: "attempt.number == claim.attempt",
         }],
         caught_by: &[World("disks: status and claim")],
-    },
-    Row {
-        name: "explored: a failed lower job decides a higher claim",
-        breaks: Breaks(OneJob),
-        edits: &[Edit {
-            file: "look.rs",
-            text: "let decides = !open || failed.attempt >= number;",
-            replacement: "let decides = true;",
-        }],
-        caught_by: &[World("disks: two of answers and deletion")],
     },
     Row {
         name: "explored: an open claim has no window",
@@ -130,5 +120,55 @@ pub(super) const ROWS: &[Row] = &[
             replacement: "if false {",
         }],
         caught_by: &[World("disks: trouble")],
+    },
+    Row {
+        name: "explored: a claim lives for a day",
+        breaks: Breaks(OneJob),
+        edits: &[Edit {
+            file: "pace.rs",
+            text: "CLAIM_LIFE: SignedDuration = SignedDuration::from_secs(30)",
+            replacement: "CLAIM_LIFE: SignedDuration = SignedDuration::from_hours(24)",
+        }],
+        caught_by: &[World("disks: trouble")],
+    },
+    Row {
+        name: "explored: cancel is forgotten by the next look",
+        breaks: Way(12),
+        edits: &[Edit {
+            file: "claiming.rs",
+            text: "if run.control.cancel {",
+            replacement: "if false {",
+        }],
+        caught_by: &[World("disks: edits, startBy in 2 ticks")],
+    },
+    Row {
+        name: "explored: a claim that cannot be read counts for nothing",
+        breaks: Breaks(OneJob),
+        edits: &[Edit {
+            file: "plan.rs",
+            text: "Mark::Unreadable => return Step::PlacePlaceholder,",
+            replacement: "Mark::Unreadable => None,",
+        }],
+        caught_by: &[World("disks: status and claim")],
+    },
+    Row {
+        name: "explored: a claim that somebody else was faster with is taken for ours",
+        breaks: Breaks(ClaimBeforePost),
+        edits: &[Edit {
+            file: "pass/triggering.rs",
+            text: "Err(StoreError::Conflict) => return Ok(AT_ONCE),",
+            replacement: "Err(StoreError::Conflict) => {}",
+        }],
+        caught_by: &[World("disks: 2 processes, no fault")],
+    },
+    Row {
+        name: "explored: the finalizer is removed without compare-and-swap",
+        breaks: Way(4),
+        edits: &[Edit {
+            file: "exploration/store.rs",
+            text: "Call::LetGo(base) => match self.compare(passes, run, (flight, base)) {\n                Ok(()) => self.let_go",
+            replacement: "Call::LetGo(_) => match self.object(run).map(|_| ()).ok_or(Answer::NotStored(Fault::Gone)) {\n                Ok(()) => self.let_go",
+        }],
+        caught_by: &[World("disks: 2 processes, deletion")],
     },
 ];
