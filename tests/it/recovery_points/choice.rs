@@ -217,7 +217,7 @@ async fn what_is_wrong_with_newer_points_is_said_of_each() {
     assert_eq!(
         verdicts,
         [
-            "it lies in the archive tier only and must be rehydrated first",
+            "it lies in the archive tier only and must be rehydrated first (target.rehydrate of a new VmRestore asks for that)",
             "it is a point of another kind (AzureFileShareRecoveryPoint)",
             "the vm had unmanaged disks, which Azure has retired",
             "chosen",
