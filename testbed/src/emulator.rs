@@ -232,6 +232,18 @@ impl Emulator {
             .map(drop)
     }
 
+    /// Adds a VM to a vault, or replaces it.
+    ///
+    /// # Errors
+    /// If the emulator refuses it.
+    pub async fn put_machine(&self, vault: &str, machine: &Value) -> Result<(), TestbedError> {
+        let name = machine["name"].as_str().unwrap_or_default();
+        let path = format!("scenario/vaults/{vault}/virtualMachines/{name}");
+        self.admin(reqwest::Method::PUT, &path, Some(machine))
+            .await
+            .map(drop)
+    }
+
     /// The restores that the emulator has accepted, in order: ledger entries that made a job.
     ///
     /// # Errors

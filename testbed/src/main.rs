@@ -4,7 +4,8 @@ use clap::{Parser, Subcommand};
 use jiff::SignedDuration;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use testbed::crash::{self, RestoreType, Settings as CrashSettings};
+use testbed::RestoreType;
+use testbed::crash::{self, Settings as CrashSettings};
 use testbed::model::Model;
 use testbed::replay::Settings;
 

@@ -2,7 +2,8 @@
 
 use crate::support::control_plane;
 use std::io::Write as _;
-use testbed::crash::{Path, Recording, RestoreType, Settings, Standpoint, lines, summary};
+use testbed::RestoreType;
+use testbed::crash::{Path, Recording, Settings, Standpoint, lines, summary};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn restore_disks_is_one_job_whatever_request_the_controller_dies_at() {

@@ -27,4 +27,3 @@ pub use matrix::{Matrix, Recording, RunResult, Settings};
 pub use path::Path;
 pub use standpoint::Standpoint;
 pub use table::{line, lines, summary};
-pub use world::RestoreType;

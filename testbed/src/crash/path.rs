@@ -1,7 +1,7 @@
 //! The ways that a restore can take, each crashed at every boundary of its own.
 
-use super::world::RestoreType;
-use crate::TestbedError;
+use crate::restore_type::Place;
+use crate::{RestoreType, TestbedError};
 use axum::http;
 use kube::Client;
 use serde_json::{Value, json};
@@ -184,11 +184,20 @@ pub(super) fn spec(restore: RestoreType, path: Path, subscription: &str, vault: 
     let in_group = |group: &str, rest: &str| {
         format!("/subscriptions/{subscription}/resourceGroups/{group}{rest}")
     };
-    let target = match restore {
-        RestoreType::RestoreDisks => json!({
-            "storageAccountId": in_group("testRG", "/providers/Microsoft.Storage/storageAccounts/testAccount"),
-            "resourceGroupId": in_group("restores", ""),
-        }),
+    let place = Place {
+        storage_account: in_group(
+            "testRG",
+            "/providers/Microsoft.Storage/storageAccounts/testAccount",
+        ),
+        resource_group: in_group("restores", ""),
+        machine: in_group(
+            "restores",
+            "/providers/Microsoft.Compute/virtualMachines/made",
+        ),
+        network: in_group(
+            "testRG",
+            "/providers/Microsoft.Network/virtualNetworks/testNet",
+        ),
     };
     let machine = format!(
         "/providers/Microsoft.Compute/virtualMachines/{}",
@@ -198,6 +207,8 @@ pub(super) fn spec(restore: RestoreType, path: Path, subscription: &str, vault: 
         "vaultRef": {"name": vault},
         "sourceVirtualMachineId": in_group("testRG", &machine),
         "recoveryType": restore.as_str(),
-        "target": target,
+        "target": restore.target(&place),
+        // Required of what writes over a VM.
+        "startBy": "2100-01-01T00:00:00Z",
     })
 }

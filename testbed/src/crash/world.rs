@@ -4,8 +4,8 @@ use super::boundary::{Boundary, Crash, Side, after, of_azure, since};
 use super::path::{self, Object, Path};
 use crate::proxy::{Exchange, Moment, Proxy};
 use crate::{
-    ControlPlane, Controller, ControllerOptions, Emulator, EmulatorOptions, TestbedError,
-    VaultYaml, kubeconfig, vault_yaml,
+    ControlPlane, Controller, ControllerOptions, Emulator, EmulatorOptions, RestoreType,
+    TestbedError, VaultYaml, kubeconfig, vault_yaml,
 };
 use axum::http;
 use jiff::Timestamp;
@@ -23,24 +23,6 @@ const POLL: Duration = Duration::from_millis(50);
 
 /// How long after the end of a run its last requests may still come, in real time.
 const TRAILING: Duration = Duration::from_secs(2);
-
-/// A restore that the matrix can be made for, with the VM of the built-in scenario that it restores.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RestoreType {
-    RestoreDisks,
-}
-
-impl RestoreType {
-    /// Every type that this version has.
-    pub const ALL: [Self; 1] = [Self::RestoreDisks];
-
-    /// Azure's name of it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::RestoreDisks => "RestoreDisks",
-        }
-    }
-}
 
 /// What all worlds share.
 pub(super) struct Shared<'a> {
