@@ -232,6 +232,14 @@ impl Emulator {
             .map(drop)
     }
 
+    /// The world that the emulator plays, without secrets.
+    ///
+    /// # Errors
+    /// If the emulator does not answer.
+    pub async fn scenario(&self) -> Result<Value, TestbedError> {
+        self.admin(reqwest::Method::GET, "scenario", None).await
+    }
+
     /// Adds a VM to a vault, or replaces it.
     ///
     /// # Errors
