@@ -110,7 +110,8 @@ impl<'a> World<'a> {
             ca_file: shared.plane.ca_file(),
             user: "vmrestore-controller",
             token: &shared.token,
-            namespace: &namespace,
+            // Its own one, where the locks of VMs are.
+            namespace: "vmrestore-system",
         };
         kubeconfig::write(&kubeconfig, &access)?;
         let options = ControllerOptions {
