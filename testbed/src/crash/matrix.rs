@@ -154,6 +154,19 @@ impl<'a> Recording<'a> {
             .await
     }
 
+    /// Kills at the first claim and the first trigger only, on both sides of their effect.
+    pub async fn crashed_at_the_trigger(&self) -> Matrix {
+        let boundaries = self.boundaries.iter();
+        let wanted: Vec<Boundary> = boundaries
+            .filter(|boundary| boundary.is_claim() || boundary.is_trigger())
+            .cloned()
+            .collect();
+        let crashes = Crash::at_all(&wanted).into_iter();
+        let crashes = crashes.map(|crash| (None, crash)).collect();
+        self.run(None, (wanted, self.left_out), crashes, |_| {})
+            .await
+    }
+
     /// Kills at that standpoint, then records the recovery and kills once more at every boundary of it.
     ///
     /// # Errors

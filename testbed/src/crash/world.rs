@@ -373,6 +373,9 @@ async fn own_machine(
     let mut machine = named(&vault["virtualMachines"], path.machine());
     let name = format!("vm-of-{namespace}");
     machine["name"] = name.as_str().into();
+    // Points without a name get one that is made from that of the VM.
+    machine["recoveryPoints"] =
+        json!([{"name": "20982486783671", "age": "6h", "types": ["AppConsistent"]}]);
     emulator.put_machine(VAULT_IN_AZURE, &machine).await?;
     Ok(name)
 }
