@@ -232,6 +232,26 @@ impl Emulator {
             .map(drop)
     }
 
+    /// The world that the emulator plays, without secrets.
+    ///
+    /// # Errors
+    /// If the emulator does not answer.
+    pub async fn scenario(&self) -> Result<Value, TestbedError> {
+        self.admin(reqwest::Method::GET, "scenario", None).await
+    }
+
+    /// Adds a VM to a vault, or replaces it.
+    ///
+    /// # Errors
+    /// If the emulator refuses it.
+    pub async fn put_machine(&self, vault: &str, machine: &Value) -> Result<(), TestbedError> {
+        let name = machine["name"].as_str().unwrap_or_default();
+        let path = format!("scenario/vaults/{vault}/virtualMachines/{name}");
+        self.admin(reqwest::Method::PUT, &path, Some(machine))
+            .await
+            .map(drop)
+    }
+
     /// The restores that the emulator has accepted, in order: ledger entries that made a job.
     ///
     /// # Errors

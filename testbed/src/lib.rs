@@ -31,6 +31,7 @@ pub mod model;
 pub mod mutations;
 pub mod proxy;
 pub mod replay;
+mod restore_type;
 
 mod supervise;
 mod supervisor;
@@ -41,6 +42,7 @@ pub use control_plane::ControlPlane;
 pub use controller::{Controller, ControllerOptions};
 pub use emulator::{Emulator, EmulatorOptions, Ready as EmulatorReady, Scenario};
 pub use error::{TestbedError, chain};
+pub use restore_type::RestoreType;
 pub use supervise::{Exit, Stage, run as run_supervisor};
 pub use supervisor::{Process, Supervisor};
 

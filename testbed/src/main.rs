@@ -4,7 +4,8 @@ use clap::{Parser, Subcommand};
 use jiff::SignedDuration;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use testbed::crash::{self, RestoreType, Settings as CrashSettings};
+use testbed::RestoreType;
+use testbed::crash::{self, Settings as CrashSettings};
 use testbed::model::Model;
 use testbed::replay::Settings;
 
@@ -103,7 +104,10 @@ struct ReplayArguments {
 
 #[derive(clap::Args)]
 struct CrashMatrixArguments {
-    /// Only this path: happy, lost-answer, failed-job or deletion; may be given several times
+    /// Only this type: RestoreDisks, OriginalLocation or AlternateLocation; may be given several times
+    #[arg(long = "type", value_name = "NAME", value_parser = RestoreType::parse)]
+    types: Vec<RestoreType>,
+    /// Only this path: happy, lost-answer, failed-job, deletion, late-list or machine-appears; may be given several times
     #[arg(long = "path", value_name = "NAME", value_parser = crash::Path::parse)]
     paths: Vec<crash::Path>,
     /// Only second crashes: each while the controller recovers from a first one
@@ -223,6 +227,9 @@ async fn crash_matrix(arguments: CrashMatrixArguments) -> Result<ExitCode, testb
         for path in crash::Path::ALL {
             let is_named = arguments.paths.is_empty() || arguments.paths.contains(&path);
             let is_happy = path == crash::Path::Happy;
+            let is_named = is_named
+                && path.is_of(restore)
+                && (arguments.types.is_empty() || arguments.types.contains(&restore));
             if !is_named || arguments.twice && !is_happy {
                 continue;
             }

@@ -139,7 +139,20 @@ async fn perform(
             }
             Ok("conflict storms")
         }
+        What::MachineAppears { run } => machine_appears(stage, *run).await,
     }
+}
+
+/// Whoever made it: perhaps the request whose answer was lost.
+async fn machine_appears(stage: &Stage, run: usize) -> Result<&'static str, TestbedError> {
+    let planned = stage.run(run);
+    let Some(machine) = &planned.makes else {
+        return Ok("no machine to make");
+    };
+    let vault = kind::vault_of(planned.namespace);
+    let body = kind::machine_in_the_way(machine);
+    stage.emulator.put_machine(vault, &body).await?;
+    Ok("machines in the way")
 }
 
 async fn kill(slot: &mut Slot, down: Duration) -> Result<&'static str, TestbedError> {
@@ -368,6 +381,9 @@ pub async fn make_calm(stage: &Stage) -> Result<(), TestbedError> {
             (Which::Second, None) => controller.kill().await.map(drop)?,
             (Which::First, None) | (Which::Second, Some(_)) => {}
         }
+    }
+    for run in stage.schedule.calm_from..stage.schedule.runs.len() {
+        stage.create(run).await?;
     }
     Ok(())
 }

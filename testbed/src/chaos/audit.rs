@@ -1,7 +1,6 @@
 //! Compares what the emulator accepted with what the runs say at the end. Pure: the ledger is the truth.
 
-use super::kind::group_id;
-use super::schedule::Schedule;
+use super::kind::storage_account_id;
 use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -20,6 +19,10 @@ pub struct Accepted {
     pub unfilled: bool,
     /// When it had failed, if it did: only after that another attempt may be accepted.
     pub failed_at: Option<Timestamp>,
+    /// When it had ended, if it did.
+    pub ended_at: Option<Timestamp>,
+    /// The VM whose disks it replaces.
+    pub over: Option<String>,
 }
 
 /// What the object of a run says at the end.
@@ -63,6 +66,10 @@ pub struct Verdict {
     pub lost: Vec<Offence>,
     pub dishonest: Vec<Offence>,
     pub stuck: Vec<Offence>,
+    /// Another restore in place of a run after one that was accepted, or whose outcome nobody knew.
+    pub repeated: Vec<Offence>,
+    /// Restores in place of one VM, one of which began before the other had ended.
+    pub overlapping: Vec<Offence>,
     /// Offences about jobs that do not carry the id that was sent, with their class: nobody can know whose they are. That
     /// Azure stops filling ids without a notice is a risk that the protocol names; what it led to is told all the same.
     pub excused: Vec<(&'static str, Offence)>,
@@ -78,7 +85,7 @@ impl Verdict {
     }
 
     /// Counts an offence, or excuses it as one about a job without its id.
-    fn note(&mut self, class: &'static str, offence: Offence, unfilled: bool) {
+    pub(super) fn note(&mut self, class: &'static str, offence: Offence, unfilled: bool) {
         if unfilled {
             self.excused.push((class, offence));
             return;
@@ -87,6 +94,8 @@ impl Verdict {
             "DUPLICATE" => &mut self.duplicates,
             "LOST" => &mut self.lost,
             "DISHONEST" => &mut self.dishonest,
+            "REPEATED" => &mut self.repeated,
+            "OVERLAP" => &mut self.overlapping,
             _ => &mut self.stuck,
         }
         .push(offence);
@@ -99,6 +108,8 @@ impl Verdict {
             ("LOST", &self.lost),
             ("DISHONEST", &self.dishonest),
             ("STUCK", &self.stuck),
+            ("REPEATED", &self.repeated),
+            ("OVERLAP", &self.overlapping),
         ]
         .into_iter()
         .flat_map(|(class, offences)| offences.iter().map(move |offence| (class, offence)))
@@ -108,7 +119,7 @@ impl Verdict {
 /// The accepted restores of the ledger with what became of their jobs, and how many belong to no run.
 pub fn accepted(ledger: &Value, jobs: &Value, runs: usize) -> (Vec<Accepted>, usize) {
     let numbers: BTreeMap<String, usize> = (0..runs)
-        .map(|run| (group_id(&Schedule::name_of(run)).to_lowercase(), run))
+        .map(|run| (storage_account_id(run).to_lowercase(), run))
         .collect();
     let jobs: BTreeMap<&str, &Value> = list(&jobs["jobs"])
         .iter()
@@ -123,10 +134,9 @@ pub fn accepted(ledger: &Value, jobs: &Value, runs: usize) -> (Vec<Accepted>, us
         if entry["operation"] != "TriggerRestore" {
             continue;
         }
-        let group = entry["body"]["properties"]["targetResourceGroupId"]
-            .as_str()
-            .unwrap_or_default();
-        let Some(run) = numbers.get(&group.to_lowercase()) else {
+        let properties = &entry["body"]["properties"];
+        let account = properties["storageAccountId"].as_str().unwrap_or_default();
+        let Some(run) = numbers.get(&account.to_lowercase()) else {
             foreign += 1;
             continue;
         };
@@ -155,9 +165,20 @@ pub fn accepted(ledger: &Value, jobs: &Value, runs: usize) -> (Vec<Accepted>, us
                 Some(_) if status == "Failed" => time(&job["endTime"]),
                 Some(_) => None,
             },
+            ended_at: match id {
+                None => Some(at),
+                Some(_) => time(&job["endTime"]),
+            },
+            over: in_place(properties),
         });
     }
     (all, foreign)
+}
+
+/// The VM that a restore request writes over.
+pub fn in_place(properties: &Value) -> Option<String> {
+    let vm = properties["sourceResourceId"].as_str()?;
+    (properties["recoveryType"] == "OriginalLocation").then(|| vm.to_lowercase())
 }
 
 /// What an object says.
@@ -372,14 +393,14 @@ pub fn in_words(outcome: &Outcome) -> String {
     )
 }
 
-fn name(restore: &Accepted) -> String {
+pub(super) fn name(restore: &Accepted) -> String {
     match &restore.job {
         Some(job) => format!("job {job}"),
         None => "an operation without a job".to_owned(),
     }
 }
 
-fn list(value: &Value) -> &[Value] {
+pub(super) fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 
@@ -405,6 +426,8 @@ mod tests {
             status: status.to_owned(),
             unfilled: false,
             failed_at: failed.map(minute),
+            ended_at: failed.map(minute),
+            over: None,
         }
     }
 
@@ -530,13 +553,14 @@ mod tests {
     }
 
     #[test]
-    fn a_restore_belongs_to_the_run_whose_resource_group_it_names() {
-        let entry = |group: &str| {
+    fn a_restore_belongs_to_the_run_whose_storage_account_it_names() {
+        let entry = |account: String| {
             json!({"operation": "TriggerRestore", "time": "2026-01-01T00:00:00Z", "clientRequestId": "A",
-                "body": {"properties": {"targetResourceGroupId": group_id(group)}},
+                "body": {"properties": {"storageAccountId": account, "recoveryType": "OriginalLocation", "sourceResourceId": "/VM"}},
                 "caused": {"operationId": "o", "jobId": "j", "status": 202}})
         };
-        let ledger = json!({"entries": [entry("run-001"), entry("somebody")]});
+        let ledger =
+            json!({"entries": [entry(storage_account_id(1)), entry("somebody".to_owned())]});
         let jobs = json!({"jobs": [{"operationId": "o", "jobId": "j", "status": "Failed", "endTime": "2026-01-01T00:01:00Z"}]});
 
         let (accepted, foreign) = accepted(&ledger, &jobs, 3);
@@ -544,6 +568,7 @@ mod tests {
         assert_eq!((accepted.len(), foreign), (1, 1));
         assert_eq!(accepted[0].run, 1);
         assert!(accepted[0].failed_at.is_some());
+        assert_eq!(accepted[0].over.as_deref(), Some("/vm"));
     }
 
     #[test]

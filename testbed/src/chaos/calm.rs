@@ -3,13 +3,13 @@
 use super::audit::{self, Outcome, TRIGGER_OUTCOME_UNKNOWN};
 use super::schedule::Schedule;
 use super::stage::{RESOLVE, Stage};
-use crate::TestbedError;
+use crate::{RestoreType, TestbedError};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 /// Longest calm, in real time: an adoption window is 15 s of it.
-pub const CALM_WITHIN: Duration = Duration::from_secs(300);
+pub const CALM_WITHIN: Duration = Duration::from_secs(420);
 
 /// How long a run must have been waiting for a person before the person comes.
 const BEFORE_A_PERSON_COMES: Duration = Duration::from_secs(5);
@@ -17,13 +17,25 @@ const BEFORE_A_PERSON_COMES: Duration = Duration::from_secs(5);
 /// How long all must be at rest, before that is believed: claims are let go a while after the end.
 const AT_REST: Duration = Duration::from_secs(20);
 
-/// Waits; returns how many runs a person has resolved, by the word that was used.
+/// What a person does for a run whose status cannot be read. It decides nothing.
+const STATUS_ERASED: &str = "status erased";
+
+/// What a person has said.
+#[derive(Debug, Default)]
+pub struct Words {
+    /// How often, by the word.
+    pub counts: BTreeMap<&'static str, u32>,
+    /// Runs of which a person decided what had become of a request.
+    pub runs: BTreeSet<usize>,
+}
+
+/// Waits; returns what a person said meanwhile.
 pub async fn settle(
     stage: &Stage,
     storm_is_over: impl Fn() -> bool,
-) -> Result<BTreeMap<&'static str, u32>, TestbedError> {
+) -> Result<Words, TestbedError> {
     let start = Instant::now();
-    let mut words = BTreeMap::new();
+    let mut words = Words::default();
     // Since when, and how often somebody came.
     let mut waiting: BTreeMap<usize, (Instant, u32)> = BTreeMap::new();
     let mut rests_since = None;
@@ -32,7 +44,7 @@ pub async fn settle(
         let outcomes: Vec<Outcome> = objects.iter().filter_map(audit::outcome).collect();
         let open: Vec<&Outcome> = outcomes
             .iter()
-            .filter(|outcome| !is_at_rest(outcome))
+            .filter(|outcome| !is_at_rest(stage, outcome))
             .collect();
         if open.is_empty() && storm_is_over() {
             let since = *rests_since.get_or_insert_with(Instant::now);
@@ -50,7 +62,10 @@ pub async fn settle(
             if since.elapsed() > BEFORE_A_PERSON_COMES
                 && let Some(word) = help(stage, outcome, visits).await?
             {
-                *words.entry(word).or_default() += 1;
+                *words.counts.entry(word).or_default() += 1;
+                if word != STATUS_ERASED {
+                    words.runs.insert(outcome.run);
+                }
                 waiting.insert(outcome.run, (Instant::now(), visits + 1));
             }
         }
@@ -59,9 +74,14 @@ pub async fn settle(
     Ok(words)
 }
 
-/// Some runs are left blocked on purpose, so that the report shows what they say.
-fn is_at_rest(outcome: &Outcome) -> bool {
-    let left = outcome.run.is_multiple_of(4) && outcome.reason == TRIGGER_OUTCOME_UNKNOWN;
+/// Some runs are left blocked on purpose, so that the report shows what they say; none that holds the lock of a VM which another
+/// run waits for.
+fn is_at_rest(stage: &Stage, outcome: &Outcome) -> bool {
+    let blocks_others = stage.run(outcome.run).restore == RestoreType::OriginalLocation
+        && !stage.schedule.is_alone(outcome.run);
+    let left = outcome.run.is_multiple_of(4)
+        && outcome.reason == TRIGGER_OUTCOME_UNKNOWN
+        && !blocks_others;
     !outcome.deleting && (outcome.finished || left)
 }
 
@@ -73,7 +93,7 @@ async fn help(
 ) -> Result<Option<&'static str>, TestbedError> {
     if outcome.reason == "StatusUnreadable" {
         stage.write_status(outcome.run, &json!({})).await?;
-        return Ok(Some("status erased"));
+        return Ok(Some(STATUS_ERASED));
     }
     let claim = outcome
         .claim

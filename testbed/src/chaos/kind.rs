@@ -10,8 +10,10 @@ pub const TENANT: &str = "72f98800-0000-4000-8000-000000000001";
 pub const CLIENT: &str = "a0000000-0000-4000-8000-000000000001";
 pub const SECRET: &str = "emulated-secret-of-the-soak";
 pub const VAULT_GROUP: &str = "vaultRG";
-/// The resource group of the VMs and of the storage account.
+/// The resource group of the VMs and of the storage accounts.
 pub const MACHINE_GROUP: &str = "machines";
+/// The resource group that restores go to.
+pub const TARGET_GROUP: &str = "restored";
 
 /// How the restores of a VM go.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -121,19 +123,40 @@ pub fn machine_id(machine: &str) -> String {
     )
 }
 
-pub fn storage_account_id() -> String {
+/// The staging account of a run. Each has its own: by it the ledger tells whose restore a request was, whatever ids it carries.
+pub fn storage_account_id(run: usize) -> String {
     format!(
-        "{}/providers/Microsoft.Storage/storageAccounts/staging",
+        "{}/providers/Microsoft.Storage/storageAccounts/run{run:03}",
         group_id(MACHINE_GROUP)
     )
+}
+
+/// The VM of that name that a run makes.
+pub fn made_machine_id(machine: &str) -> String {
+    format!(
+        "{}/providers/Microsoft.Compute/virtualMachines/{machine}",
+        group_id(TARGET_GROUP)
+    )
+}
+
+/// The network of the VMs that are made.
+pub fn network_id() -> String {
+    format!(
+        "{}/providers/Microsoft.Network/virtualNetworks/net",
+        group_id(MACHINE_GROUP)
+    )
+}
+
+/// A VM where a run was to make one. It has no recovery points.
+pub fn machine_in_the_way(machine: &str) -> Value {
+    json!({"name": machine, "resourceGroup": TARGET_GROUP, "recoveryPoints": []})
 }
 
 pub fn group_id(group: &str) -> String {
     format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/{group}")
 }
 
-/// The scenario: every VM of the schedule in its vault, and a resource group for each run, by which the ledger tells whose
-/// restore a request was, whatever ids it carries.
+/// The scenario: every VM of the schedule in its vault, and a storage account for each run.
 pub fn scenario(schedule: &Schedule) -> Value {
     let mut vaults: BTreeMap<&str, BTreeMap<&str, Value>> = BTreeMap::new();
     for namespace in 0..NAMESPACES.len() {
@@ -149,6 +172,10 @@ pub fn scenario(schedule: &Schedule) -> Value {
             .entry(vault_of(run.namespace))
             .or_default()
             .insert(&run.machine, machine);
+        if let Some(made) = run.makes.as_ref().filter(|_| run.is_in_the_way) {
+            let machines = vaults.entry(vault_of(run.namespace)).or_default();
+            machines.insert(made, machine_in_the_way(made));
+        }
     }
     let vaults: Vec<Value> = vaults
         .into_iter()
@@ -159,14 +186,13 @@ pub fn scenario(schedule: &Schedule) -> Value {
             })
         })
         .collect();
-    let groups: Vec<String> = (0..schedule.runs.len())
-        .map(|run| group_id(&Schedule::name_of(run)))
-        .collect();
+    let accounts: Vec<String> = (0..schedule.runs.len()).map(storage_account_id).collect();
     json!({
         "tenants": [{"id": TENANT, "name": "contoso"}],
         "principals": [principal("owner", SECRET)],
-        "storageAccounts": [storage_account_id()],
-        "resourceGroups": groups,
+        "storageAccounts": accounts,
+        "resourceGroups": [group_id(TARGET_GROUP)],
+        "virtualNetworks": [{"id": network_id(), "location": "westus", "subnets": ["default"]}],
         "vaults": vaults,
         "service": {"pageSize": {"protectedItems": 50, "recoveryPoints": 2, "jobs": 40}},
     })

@@ -10,6 +10,7 @@ mod act;
 mod audit;
 mod calm;
 mod identity;
+mod in_place;
 mod insisting;
 mod kind;
 mod report;
@@ -215,11 +216,7 @@ async fn watch_machine(stage: Rc<Stage>) {
     }
 }
 
-async fn judge(
-    stage: &Stage,
-    took: Duration,
-    words: &std::collections::BTreeMap<&'static str, u32>,
-) -> Result<bool, TestbedError> {
+async fn judge(stage: &Stage, took: Duration, words: &calm::Words) -> Result<bool, TestbedError> {
     let objects = stage.objects().await?;
     let (ledger, jobs, requests) = tokio::try_join!(
         stage.emulator.ledger(),
@@ -233,7 +230,9 @@ async fn judge(
         let of_run = |event: &schedule::Event| matches!(event.what, What::Delete { run: other, .. } if other == run);
         events.iter().any(of_run)
     };
-    let verdict = audit::verdict(&accepted, foreign, &outcomes, was_deleted);
+    let mut verdict = audit::verdict(&accepted, foreign, &outcomes, was_deleted);
+    let decided = |run| words.runs.contains(&run);
+    in_place::note(&mut verdict, &ledger, &accepted, decided);
     let mut panics = Vec::new();
     for which in [Which::First, Which::Second] {
         if let Some(controller) = &stage.slot(which).lock().await.controller {

@@ -1,9 +1,10 @@
 //! What a soak prints: a line now and then, and the report at its end.
 
 use super::audit::{Accepted, Outcome, Verdict, in_words, waits_for_a_person};
-use super::calm::full_name;
+use super::calm::{Words, full_name};
 use super::schedule::What;
 use super::stage::Stage;
+use crate::RestoreType;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ pub struct Report<'a> {
     pub outcomes: &'a [Outcome],
     pub verdict: &'a Verdict,
     /// What the person did in the calm.
-    pub words: &'a BTreeMap<&'static str, u32>,
+    pub words: &'a Words,
     /// Lines of controller logs that speak of a panic.
     pub panics: &'a [String],
     pub requests: u64,
@@ -54,10 +55,15 @@ impl Report<'_> {
             "  accepted by Azure    {} restores, {jobs} jobs in the ledger",
             self.accepted.len()
         );
+        for restore in RestoreType::ALL {
+            println!("    {:<18} {}", restore.as_str(), self.of_type(restore));
+        }
         println!("  duplicates           {}", verdict.duplicates.len());
         println!("  lost                 {}", verdict.lost.len());
         println!("  dishonest            {}", verdict.dishonest.len());
         println!("  stuck                {}", verdict.stuck.len());
+        println!("  repeated in place    {}", verdict.repeated.len());
+        println!("  overlapping in place {}", verdict.overlapping.len());
         println!("  of nobody            {}", verdict.foreign);
         self.print_excused();
         println!(
@@ -67,8 +73,8 @@ impl Report<'_> {
         );
         println!(
             "  resolved by a person {}: {}",
-            self.words.values().sum::<u32>(),
-            listed(self.words)
+            self.words.counts.values().sum::<u32>(),
+            listed(&self.words.counts)
         );
         println!("  claims still held    {held} of the finished runs");
         println!("  requests to Azure    {}", self.requests);
@@ -113,6 +119,17 @@ impl Report<'_> {
                 "Promises were BROKEN: see above."
             }
         );
+    }
+
+    /// The runs of a type, what Azure accepted of them, and how they ended.
+    fn of_type(&self, restore: RestoreType) -> String {
+        let is_of = |run: usize| self.stage.run(run).restore == restore;
+        let accepted = self.accepted.iter().filter(|other| is_of(other.run));
+        let mut phases: BTreeMap<&str, usize> = BTreeMap::new();
+        for outcome in self.outcomes.iter().filter(|outcome| is_of(outcome.run)) {
+            *phases.entry(&outcome.phase).or_default() += 1;
+        }
+        format!("{} accepted; {}", accepted.count(), listed(&phases))
     }
 
     /// What would be an offence, had Azure filled the ids of the jobs that it is about.
@@ -161,8 +178,9 @@ impl Report<'_> {
     fn print_offences(&self) {
         for (class, offence) in self.verdict.offences() {
             println!(
-                "\n  {class} {} ({:?}): {}",
+                "\n  {class} {} ({}, {:?}): {}",
                 full_name(self.stage, offence.run),
+                self.stage.run(offence.run).restore.as_str(),
                 self.stage.run(offence.run).kind,
                 offence.text
             );

@@ -2,6 +2,7 @@
 
 use super::kind::Kind;
 use super::weather;
+use crate::RestoreType;
 use fastrand::Rng;
 use serde_json::Value;
 use std::fmt;
@@ -18,6 +19,9 @@ const YOUNG_RUNS: usize = 7;
 /// adoption window of 15 min; a longer one would be the residual risk that the design names.
 pub const LONGEST_FREEZE: Duration = Duration::from_millis(3500);
 
+/// A week.
+const LATE_MINUTES: u32 = 7 * 24 * 60;
+
 /// A whole soak.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Schedule {
@@ -26,6 +30,9 @@ pub struct Schedule {
     pub skew_seconds: i64,
     /// In the order of their times; the place in this list is the position that the report names.
     pub events: Vec<Event>,
+    /// The first run of the calm: with it and those that follow it each vault sees once more whether Azure fills ids. No event
+    /// is about them.
+    pub calm_from: usize,
 }
 
 /// One `VmRestore` of the soak.
@@ -42,6 +49,11 @@ pub struct PlannedRun {
     pub run_timeout: &'static str,
     /// `spec.startBy`, so many minutes of scaled time after its creation.
     pub start_by_minutes: Option<u32>,
+    pub restore: RestoreType,
+    /// The VM that an `AlternateLocation` makes.
+    pub makes: Option<String>,
+    /// Whether that VM is there from the start.
+    pub is_in_the_way: bool,
 }
 
 /// Something that happens.
@@ -142,6 +154,10 @@ pub enum What {
         run: usize,
         edits: u32,
     },
+    /// Somebody makes the VM that a run was to make.
+    MachineAppears {
+        run: usize,
+    },
 }
 
 impl Schedule {
@@ -183,14 +199,23 @@ impl Schedule {
             }
         }
         events.sort_by_key(|event| event.at);
+        let calm_from = runs.len();
+        runs.extend((0..NAMESPACES.len()).map(|namespace| of_the_calm(calm_from, namespace)));
         Self {
+            calm_from,
             runs,
             skew_seconds,
             events,
         }
     }
 
-    /// The name of a run's object, which its target resource group bears too.
+    /// Whether no other run is about its VM.
+    pub fn is_alone(&self, run: usize) -> bool {
+        let same = |other: &&PlannedRun| other.machine == self.runs[run].machine;
+        self.runs.iter().filter(same).count() == 1
+    }
+
+    /// The name of a run's object.
     pub fn name_of(run: usize) -> String {
         format!("run-{run:03}")
     }
@@ -272,27 +297,85 @@ const RHYTHMS: &[(f64, Make)] = &[
         run,
         edits: rng.u32(5..40),
     }),
+    (9.0, |_, run| What::MachineAppears { run }),
     (110.0, |rng, _| What::VaultGone {
         namespace: rng.usize(..NAMESPACES.len()),
         lasts: milliseconds(rng, 500, 22_000),
     }),
 ];
 
+/// Types with the part of the runs that they get.
+fn any_type(rng: &mut Rng) -> RestoreType {
+    match rng.u32(0..20) {
+        0..10 => RestoreType::RestoreDisks,
+        10..16 => RestoreType::OriginalLocation,
+        _ => RestoreType::AlternateLocation,
+    }
+}
+
 fn planned(rng: &mut Rng, before: &[PlannedRun]) -> PlannedRun {
     let number = before.len();
-    let namespace = rng.usize(..NAMESPACES.len());
-    let shared = (number > 0 && rng.f64() < 0.15).then(|| &before[rng.usize(..number)]);
+    let restore = any_type(rng);
+    let in_place = restore == RestoreType::OriginalLocation;
+    // Two that write over one VM at about the same time are what the lock of the VM is for.
+    let shares = rng.f64() < if in_place { 0.4 } else { 0.15 };
+    let recent = if in_place { YOUNG_RUNS } else { number };
+    let shared =
+        (number > 0 && shares).then(|| &before[number - 1 - rng.usize(..recent.min(number))]);
+    // A restore that hangs would hold up whoever writes over its VM for ever.
+    let shared = shared.filter(|other| !in_place || other.kind != Kind::Hangs);
+    let own = (rng.usize(..NAMESPACES.len()), Kind::any(rng));
     let (namespace, machine, kind) = match shared {
-        Some(other) => (other.namespace, other.machine.clone(), other.kind),
-        None => (namespace, format!("vm-{number:03}"), Kind::any(rng)),
+        Some(other) => (
+            neighbour(rng, other.namespace),
+            other.machine.clone(),
+            other.kind,
+        ),
+        None if in_place && own.1 == Kind::Hangs => (own.0, format!("vm-{number:03}"), Kind::Slow),
+        None => (own.0, format!("vm-{number:03}"), own.1),
     };
+    let makes = restore == RestoreType::AlternateLocation;
+    let start_by = rng.u32(2..60);
     PlannedRun {
         namespace,
         machine,
         kind,
         retry_limit: rng.u8(0..5),
         run_timeout: if kind == Kind::Hangs { "25m" } else { "24h" },
-        start_by_minutes: (rng.f64() < 0.15).then(|| rng.u32(2..60)),
+        start_by_minutes: if rng.f64() < 0.15 {
+            Some(start_by)
+        } else {
+            // Required there; later than any soak.
+            in_place.then_some(LATE_MINUTES)
+        },
+        restore,
+        makes: makes.then(|| format!("made-{number:03}")),
+        is_in_the_way: makes && rng.f64() < 0.25,
+    }
+}
+
+/// A namespace with the same vault in Azure.
+fn neighbour(rng: &mut Rng, namespace: usize) -> usize {
+    let last = NAMESPACES.len() - 1;
+    match namespace {
+        0 if rng.bool() => last,
+        other if other == last && rng.bool() => 0,
+        other => other,
+    }
+}
+
+/// A quick restore of disks of a VM of its own.
+fn of_the_calm(first: usize, namespace: usize) -> PlannedRun {
+    PlannedRun {
+        namespace,
+        machine: format!("vm-{:03}", first + namespace),
+        kind: Kind::Quick,
+        retry_limit: 4,
+        run_timeout: "24h",
+        start_by_minutes: None,
+        restore: RestoreType::RestoreDisks,
+        makes: None,
+        is_in_the_way: false,
     }
 }
 
@@ -331,7 +414,8 @@ impl What {
             | Self::Delete { run, .. }
             | Self::StartBy { run, .. }
             | Self::EditControl { run, .. }
-            | Self::ConflictStorm { run, .. } => Some(*run),
+            | Self::ConflictStorm { run, .. }
+            | Self::MachineAppears { run } => Some(*run),
             Self::Faults(_)
             | Self::Kill { .. }
             | Self::KillBoth { .. }
@@ -405,6 +489,38 @@ mod tests {
 
         // Two rhythms stop the API server.
         assert_eq!(distinct.len(), RHYTHMS.len());
+    }
+
+    #[test]
+    fn every_type_is_there_and_several_runs_write_over_one_vm_from_two_namespaces() {
+        let schedule = Schedule::new(1, LENGTH);
+        let of = |restore| {
+            let runs = schedule.runs.iter();
+            runs.filter(move |run| run.restore == restore)
+        };
+        let places: Vec<_> = of(RestoreType::OriginalLocation).collect();
+
+        for restore in RestoreType::ALL {
+            assert!(of(restore).count() >= 10, "{restore:?}");
+        }
+        assert!(of(RestoreType::AlternateLocation).any(|run| run.is_in_the_way));
+        assert!(places.iter().all(|run| run.start_by_minutes.is_some()));
+        let shared = |one: &&&PlannedRun| {
+            let other = |other: &&&PlannedRun| {
+                other.machine == one.machine && other.namespace != one.namespace
+            };
+            places.iter().any(|run| other(&run))
+        };
+        assert!(places.iter().filter(shared).count() >= 2, "{places:?}");
+    }
+
+    #[test]
+    fn nothing_that_hangs_is_in_the_way_of_a_restore_in_place() {
+        for seed in 0..50 {
+            for run in Schedule::new(seed, LENGTH).runs {
+                assert!(run.restore != RestoreType::OriginalLocation || run.kind != Kind::Hangs);
+            }
+        }
     }
 
     #[test]

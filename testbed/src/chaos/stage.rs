@@ -7,6 +7,7 @@ use super::schedule::{NAMESPACES, PlannedRun, Schedule, Which};
 use super::tally::Tally;
 use super::wire::{Wire, kubeconfig_over};
 use crate::controller::authority_of;
+use crate::restore_type::Place;
 use crate::{
     ControlPlane, Controller, ControllerOptions, Emulator, EmulatorOptions, Scenario, Supervisor,
     TestbedError, VaultYaml, vault_yaml,
@@ -243,14 +244,20 @@ impl Stage {
     pub fn manifest(&self, run: usize) -> Value {
         let planned = self.run(run);
         let name = Schedule::name_of(run);
+        let place = Place {
+            storage_account: kind::storage_account_id(run),
+            resource_group: kind::group_id(kind::TARGET_GROUP),
+            machine: kind::made_machine_id(planned.makes.as_deref().unwrap_or_default()),
+            network: kind::network_id(),
+        };
         let mut manifest = json!({
             "apiVersion": "azurebackup.dev/v1alpha1", "kind": "VmRestore",
             "metadata": {"name": name, "namespace": NAMESPACES[planned.namespace]},
             "spec": {
                 "vaultRef": {"name": VAULT_OBJECT},
                 "sourceVirtualMachineId": kind::machine_id(&planned.machine),
-                "recoveryType": "RestoreDisks",
-                "target": {"storageAccountId": kind::storage_account_id(), "resourceGroupId": kind::group_id(&name)},
+                "recoveryType": planned.restore.as_str(),
+                "target": planned.restore.target(&place),
                 "retryLimit": planned.retry_limit,
                 "timeouts": {"run": planned.run_timeout},
             },

@@ -27,6 +27,23 @@ pub struct Boundary {
     pub exchange: Exchange,
 }
 
+impl Boundary {
+    /// Whether it is the write of the first claim.
+    pub fn is_claim(&self) -> bool {
+        let Exchange {
+            method,
+            route,
+            ordinal,
+        } = &self.exchange;
+        method == "PATCH" && route.ends_with("/vmrestores/{name}") && *ordinal == 1
+    }
+
+    /// Whether it is the first restore request.
+    pub fn is_trigger(&self) -> bool {
+        self.exchange.route == "TriggerRestore" && self.exchange.ordinal == 1
+    }
+}
+
 impl std::fmt::Display for Boundary {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:<10} {}", self.side.as_str(), self.exchange)

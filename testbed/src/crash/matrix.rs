@@ -4,8 +4,8 @@ use super::boundary::{Boundary, Crash, of_all};
 use super::path::Path;
 use super::standpoint::Standpoint;
 use super::verdict::{AtTheCrash, End, faults};
-use super::world::{RestoreType, Shared, World};
-use crate::{ControlPlane, TestbedError, chain};
+use super::world::{Shared, World};
+use crate::{ControlPlane, RestoreType, TestbedError, chain};
 use futures::StreamExt as _;
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -40,11 +40,6 @@ const RECORDINGS: usize = 3;
 /// How long a settled run is watched for a second job, in real time.
 const AFTERWARDS: Duration = Duration::from_millis(700);
 
-/// How long lists do not show a job that nobody knows of, from its start, in Azure's time. Recorded: up to 186 s.
-///
-/// With it a controller that is started again finds nothing at first, and must not take that for an answer.
-const LISTED_AFTER: &str = "PT4M";
-
 /// Runs that may be made for one crash: the request may fail to come when a pass took another way.
 const TRIES: u32 = 3;
 
@@ -63,6 +58,8 @@ pub struct RunResult {
     pub faults: Vec<String>,
     /// Attempts in the final status.
     pub attempts: usize,
+    /// Whether the run waits for a person.
+    pub blocked: bool,
     /// Runs that it took until the request came.
     pub tries: u32,
     pub took: Duration,
@@ -157,6 +154,19 @@ impl<'a> Recording<'a> {
             .await
     }
 
+    /// Kills at the first claim and the first trigger only, on both sides of their effect.
+    pub async fn crashed_at_the_trigger(&self) -> Matrix {
+        let boundaries = self.boundaries.iter();
+        let wanted: Vec<Boundary> = boundaries
+            .filter(|boundary| boundary.is_claim() || boundary.is_trigger())
+            .cloned()
+            .collect();
+        let crashes = Crash::at_all(&wanted).into_iter();
+        let crashes = crashes.map(|crash| (None, crash)).collect();
+        self.run(None, (wanted, self.left_out), crashes, |_| {})
+            .await
+    }
+
     /// Kills at that standpoint, then records the recovery and kills once more at every boundary of it.
     ///
     /// # Errors
@@ -236,7 +246,7 @@ impl<'a> Recording<'a> {
     async fn note(&self, world: &World<'_>) -> Result<AtTheCrash, TestbedError> {
         let crashed = AtTheCrash::of(&world.object().await?, &world.emulator.ledger().await?);
         if let Some(job) = &crashed.unrecorded {
-            let late = json!({"listDelay": LISTED_AFTER});
+            let late = json!({"listDelay": self.way.1.listed_after()});
             world.emulator.set_behaviour(job, &late).await?;
         }
         Ok(crashed)
@@ -250,6 +260,7 @@ impl<'a> Recording<'a> {
             reached: false,
             faults: Vec::new(),
             attempts: 0,
+            blocked: false,
             tries: 0,
             took: Duration::ZERO,
             log: String::new(),
@@ -279,8 +290,9 @@ impl<'a> Recording<'a> {
         let (_, settled) = world.settled(self.settings.within).await?;
         tokio::time::sleep(AFTERWARDS).await;
         let object = world.object().await?;
-        let end = End::of(&object, &world.emulator.ledger().await?, settled);
+        let end = world.end_of_run(&object, settled).await?;
         result.faults = faults(&end, &self.end, &crashes);
+        result.blocked = end.is_blocked();
         result.attempts = end.attempts();
         if !result.faults.is_empty() {
             result.log = last_lines(&world.controller_log());
@@ -299,7 +311,7 @@ async fn calm(
     world.start_controller().await?;
     let (object, settled) = world.settled(settings.within).await?;
     let recorded = world.recorded().await?;
-    let end = End::of(&object, &world.emulator.ledger().await?, settled);
+    let end = world.end_of_run(&object, settled).await?;
     let log = world.controller_log();
     world.end().await?;
     let unhappy = faults(&end, &end, &[]);

@@ -2,7 +2,7 @@
 //!
 //! A boundary is one request of the controller: (side, method, route, ordinal). The side is Kubernetes, where a
 //! [`Proxy`](crate::proxy::Proxy) stands before the real API server, or Azure, where the emulator plays that part itself.
-//! Watches, leases and events are no boundaries. `matrix` first records the happy path, which gives the list; then it makes
+//! Watches and events are no boundaries. `matrix` first records the happy path, which gives the list; then it makes
 //! two runs for each boundary, each in a `world` of its own:
 //!
 //! * **before**: SIGKILL while the request waits to be forwarded. The server never sees it;
@@ -27,4 +27,3 @@ pub use matrix::{Matrix, Recording, RunResult, Settings};
 pub use path::Path;
 pub use standpoint::Standpoint;
 pub use table::{line, lines, summary};
-pub use world::RestoreType;

@@ -1,7 +1,7 @@
 //! The ways that a restore can take, each crashed at every boundary of its own.
 
-use super::world::RestoreType;
-use crate::TestbedError;
+use crate::restore_type::Place;
+use crate::{RestoreType, TestbedError};
 use axum::http;
 use kube::Client;
 use serde_json::{Value, json};
@@ -15,6 +15,9 @@ const LOOK: Duration = Duration::from_millis(100);
 /// Name of the `VmRestore` in every world.
 const NAME: &str = "crash";
 
+/// Name of the VM that an `AlternateLocation` makes.
+const MADE: &str = "made";
+
 /// A way that a restore takes when nobody kills the controller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Path {
@@ -26,16 +29,42 @@ pub enum Path {
     FailedJob,
     /// The object is deleted while the job runs, and applied again when it is gone.
     Deletion,
+    /// Everything goes well; after a crash Azure's lists show the job later than the adoption window. What writes over a VM waits
+    /// for a person meanwhile; other types would restore once more.
+    LateList,
+    /// The first restore request is lost before it has an effect, and meanwhile somebody makes the VM that it was to make.
+    MachineAppears,
 }
 
 impl Path {
     /// Every path.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 6] = [
         Self::Happy,
         Self::LostAnswer,
         Self::FailedJob,
         Self::Deletion,
+        Self::LateList,
+        Self::MachineAppears,
     ];
+
+    /// Whether restores of that type can take it.
+    pub fn is_of(self, restore: RestoreType) -> bool {
+        match self {
+            Self::LateList => restore == RestoreType::OriginalLocation,
+            Self::MachineAppears => restore == RestoreType::AlternateLocation,
+            Self::Happy | Self::LostAnswer | Self::FailedJob | Self::Deletion => true,
+        }
+    }
+
+    /// How long lists do not show a job that nobody knows of, from its start, in Azure's time.
+    pub(super) fn listed_after(self) -> &'static str {
+        match self {
+            Self::LateList => "PT40M",
+            // Recorded: up to 186 s. A controller that is started again finds nothing at first, and must not take that for an
+            // answer.
+            _ => "PT4M",
+        }
+    }
 
     /// Its name on the command line.
     pub fn as_str(self) -> &'static str {
@@ -44,6 +73,8 @@ impl Path {
             Self::LostAnswer => "lost-answer",
             Self::FailedJob => "failed-job",
             Self::Deletion => "deletion",
+            Self::LateList => "late-list",
+            Self::MachineAppears => "machine-appears",
         }
     }
 
@@ -60,10 +91,10 @@ impl Path {
     /// Rules for the emulator.
     pub(super) fn faults(self) -> Vec<Value> {
         match self {
-            Self::LostAnswer => {
+            Self::LostAnswer | Self::MachineAppears => {
                 vec![json!({"match": {"operation": "TriggerRestore"}, "action": {"reset": true}})]
             }
-            Self::Happy | Self::FailedJob | Self::Deletion => Vec::new(),
+            Self::Happy | Self::FailedJob | Self::Deletion | Self::LateList => Vec::new(),
         }
     }
 
@@ -71,7 +102,11 @@ impl Path {
     pub(super) fn machine(self) -> &'static str {
         match self {
             Self::FailedJob => "transient-1",
-            Self::Happy | Self::LostAnswer | Self::Deletion => "testVM",
+            Self::Happy
+            | Self::LostAnswer
+            | Self::Deletion
+            | Self::LateList
+            | Self::MachineAppears => "testVM",
         }
     }
 }
@@ -147,19 +182,40 @@ impl Object {
         }
     }
 
-    /// Lets a person do what this path needs, whatever becomes of the controller; says whether that is done.
-    pub fn hand_to_a_person(self, path: Path) -> Arc<AtomicBool> {
-        let done = Arc::new(AtomicBool::new(path != Path::Deletion));
-        if path == Path::Deletion {
+    /// Lets a person do what this path needs, whatever becomes of the controller; says whether that is done. `azure` is the
+    /// emulator's plain address.
+    pub fn hand_to_a_person(self, path: Path, azure: String) -> Arc<AtomicBool> {
+        let has_work = [Path::Deletion, Path::MachineAppears].contains(&path);
+        let done = Arc::new(AtomicBool::new(!has_work));
+        if has_work {
             let done = done.clone();
             tokio::spawn(async move {
+                let worked = match path {
+                    Path::MachineAppears => self.machine_appears(&azure).await,
+                    _ => self.is_applied_again().await,
+                };
                 // A person whose request fails leaves the path undone, and the run counts as not settled.
-                if self.is_applied_again().await.is_ok() {
+                if worked.is_ok() {
                     done.store(true, Ordering::Release);
                 }
             });
         }
         done
+    }
+
+    /// Once a claim stands, the VM to make is there.
+    async fn machine_appears(&self, azure: &str) -> Result<(), TestbedError> {
+        while super::world::claim(&self.read().await?).is_none() {
+            tokio::time::sleep(LOOK).await;
+        }
+        let url = format!("{azure}/_emulator/scenario/vaults/testVault/virtualMachines/{MADE}");
+        let machine = json!({"name": MADE, "resourceGroup": "restores", "recoveryPoints": []});
+        let what = || TestbedError::http("make the VM");
+        let http = reqwest::Client::builder().no_proxy().build();
+        let sent = http.map_err(what())?.put(url).json(&machine).send().await;
+        sent.and_then(reqwest::Response::error_for_status)
+            .map(drop)
+            .map_err(what())
     }
 
     async fn is_applied_again(&self) -> Result<(), TestbedError> {
@@ -179,25 +235,33 @@ impl Object {
     }
 }
 
-/// The spec of a restore of that type along that path.
-pub(super) fn spec(restore: RestoreType, path: Path, subscription: &str, vault: &str) -> Value {
+/// The spec of a restore of that type of that VM.
+pub(super) fn spec(restore: RestoreType, machine: &str, subscription: &str, vault: &str) -> Value {
     let in_group = |group: &str, rest: &str| {
         format!("/subscriptions/{subscription}/resourceGroups/{group}{rest}")
     };
-    let target = match restore {
-        RestoreType::RestoreDisks => json!({
-            "storageAccountId": in_group("testRG", "/providers/Microsoft.Storage/storageAccounts/testAccount"),
-            "resourceGroupId": in_group("restores", ""),
-        }),
+    let place = Place {
+        storage_account: in_group(
+            "testRG",
+            "/providers/Microsoft.Storage/storageAccounts/testAccount",
+        ),
+        resource_group: in_group("restores", ""),
+        machine: in_group(
+            "restores",
+            &format!("/providers/Microsoft.Compute/virtualMachines/{MADE}"),
+        ),
+        network: in_group(
+            "testRG",
+            "/providers/Microsoft.Network/virtualNetworks/testNet",
+        ),
     };
-    let machine = format!(
-        "/providers/Microsoft.Compute/virtualMachines/{}",
-        path.machine()
-    );
+    let machine = format!("/providers/Microsoft.Compute/virtualMachines/{machine}");
     json!({
         "vaultRef": {"name": vault},
         "sourceVirtualMachineId": in_group("testRG", &machine),
         "recoveryType": restore.as_str(),
-        "target": target,
+        "target": restore.target(&place),
+        // Required of what writes over a VM.
+        "startBy": "2100-01-01T00:00:00Z",
     })
 }

@@ -39,6 +39,9 @@ pub fn line(result: &RunResult) -> String {
         result.attempts,
         result.took.as_secs_f64()
     );
+    if result.blocked {
+        line.push_str("   waits for a person");
+    }
     if let Some(first) = &result.first {
         line.push_str(&format!("   after {first}"));
     }
@@ -59,7 +62,7 @@ pub fn summary(matrix: &Matrix) -> String {
     };
     format!(
         "{}, path {}{}: {} boundaries ({} more requests depend on chance and are none), {} crashes in {:.0} s; right: {} before the effect, \
-         {} after it; wrong: {}; missed: {}; with more than one attempt: {}",
+         {} after it; wrong: {}; missed: {}; with more than one attempt: {}; waiting for a person: {}",
         matrix.restore.as_str(),
         matrix.path.as_str(),
         matrix.first.map_or_else(String::new, |first| format!(
@@ -75,5 +78,6 @@ pub fn summary(matrix: &Matrix) -> String {
         count(&|result| !result.faults.is_empty()),
         count(&|result| !result.reached && result.faults.is_empty()),
         count(&|result| result.attempts > 1),
+        count(&|result| result.blocked),
     )
 }

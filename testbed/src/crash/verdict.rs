@@ -1,6 +1,6 @@
 //! What must be true at the end of every run.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 /// What stood when the controller was dead.
@@ -55,6 +55,8 @@ pub(super) struct End {
     /// Writes to Azure that are no restore request.
     other_writes: usize,
     settled: bool,
+    /// Whether it writes over a VM.
+    in_place: bool,
 }
 
 impl End {
@@ -66,7 +68,13 @@ impl End {
             other_writes: list(&ledger["entries"]).len() - triggers.len(),
             triggers,
             settled,
+            in_place: object["spec"]["recoveryType"] == "OriginalLocation",
         }
+    }
+
+    /// Whether the run waits for a person who decides what became of a request.
+    pub fn is_blocked(&self) -> bool {
+        super::world::is_blocked(&json!({"status": self.status}))
     }
 
     pub fn attempts(&self) -> usize {
@@ -104,10 +112,28 @@ pub(super) fn faults(end: &End, calm: &End, crashes: &[AtTheCrash]) -> Vec<Strin
             end.status["phase"], end.claim, end.status["message"]
         ));
     }
+    if end.in_place && end.is_blocked() && !calm.is_blocked() {
+        of_blocked(end, crashes, &mut faults);
+        return faults;
+    }
     of_ledger(end, calm, &mut faults);
     of_attempts(end, calm, crashes, &mut faults);
     of_status(end, calm, crashes, &mut faults);
     faults
+}
+
+/// What writes over a VM waits for a person instead of another attempt: right if the controller died under its claim with nothing
+/// sent, and if nothing was sent later either.
+fn of_blocked(end: &End, crashes: &[AtTheCrash], faults: &mut Vec<String>) {
+    if !end.triggers.is_empty() || end.other_writes > 0 {
+        faults.push(format!(
+            "it waits for a person, and {} restore requests are in the ledger",
+            end.triggers.len()
+        ));
+    }
+    if !crashes.iter().any(|crash| crash.claimed.is_some()) {
+        faults.push("it waits for a person although no claim stood at a crash".to_owned());
+    }
 }
 
 /// As many jobs as without a crash, each with an id of its own; the last one is that of the status.
@@ -177,7 +203,9 @@ fn of_attempts(end: &End, calm: &End, crashes: &[AtTheCrash], faults: &mut Vec<S
     let reached: BTreeSet<String> = end.triggers.iter().map(request_of).collect();
     for (number, state) in end.states(false) {
         explained.extend(sent(&number, &reached).then_some(number));
-        if state != "NotFound" || !explained.contains(&number) {
+        // What only a person can decide stays open.
+        let open = calm.is_blocked() && state == "Blocked";
+        if state != "NotFound" && !open || !explained.contains(&number) {
             faults.push(format!(
                 "attempt {number} without a job is {state}; at the crashes it was {crashes:?}"
             ));
@@ -320,7 +348,6 @@ fn reason(status: &Value, kind: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     const REQUEST: &str = "3f722416-2091-5c11-b5c7-a52960e44001";
     const JOB: &str = "09b18477-7fbf-48a0-b683-8125e12dfaa6";
@@ -405,6 +432,23 @@ mod tests {
         let lost = json!({"operation": "TriggerRestore", "clientRequestId": JOB, "fault": "connection closed"});
         end.triggers.insert(0, lost);
         assert_eq!(wrong(&end), "", "it was lost on its way");
+    }
+
+    #[test]
+    fn what_writes_over_a_vm_may_wait_for_a_person_if_nothing_was_ever_sent() {
+        let object = json!({"spec": {"recoveryType": "OriginalLocation"}, "status": {"phase": "Blocked",
+            "conditions": [{"type": "Ready", "reason": "TriggerOutcomeUnknown"}], "attempts": [{"number": 1, "requestId": REQUEST}]}});
+        let crash = AtTheCrash {
+            claimed: Some(1),
+            ..AtTheCrash::default()
+        };
+        let waiting = End::of(&object, &ledger(&[]), true);
+        let sent = End::of(&object, &ledger(&[REQUEST]), true);
+        let said = |end: &End, crashes: &[AtTheCrash]| faults(end, &an_end(), crashes).join("; ");
+
+        assert_eq!(said(&waiting, std::slice::from_ref(&crash)), "");
+        assert!(said(&waiting, &[]).contains("no claim stood"));
+        assert!(said(&sent, &[crash]).contains("1 restore requests are in the ledger"));
     }
 
     #[test]

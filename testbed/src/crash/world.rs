@@ -2,10 +2,11 @@
 
 use super::boundary::{Boundary, Crash, Side, after, of_azure, since};
 use super::path::{self, Object, Path};
+use super::verdict::End;
 use crate::proxy::{Exchange, Moment, Proxy};
 use crate::{
-    ControlPlane, Controller, ControllerOptions, Emulator, EmulatorOptions, TestbedError,
-    VaultYaml, kubeconfig, vault_yaml,
+    ControlPlane, Controller, ControllerOptions, Emulator, EmulatorOptions, RestoreType,
+    TestbedError, VaultYaml, kubeconfig, vault_yaml,
 };
 use axum::http;
 use jiff::Timestamp;
@@ -23,24 +24,6 @@ const POLL: Duration = Duration::from_millis(50);
 
 /// How long after the end of a run its last requests may still come, in real time.
 const TRAILING: Duration = Duration::from_secs(2);
-
-/// A restore that the matrix can be made for, with the VM of the built-in scenario that it restores.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RestoreType {
-    RestoreDisks,
-}
-
-impl RestoreType {
-    /// Every type that this version has.
-    pub const ALL: [Self; 1] = [Self::RestoreDisks];
-
-    /// Azure's name of it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::RestoreDisks => "RestoreDisks",
-        }
-    }
-}
 
 /// What all worlds share.
 pub(super) struct Shared<'a> {
@@ -83,6 +66,8 @@ pub(super) struct World<'a> {
     pub controller: Option<Controller>,
     options: ControllerOptions,
     object: Object,
+    /// The VM that is restored.
+    machine: String,
     /// Whether a person has done what the path needs.
     person: Arc<AtomicBool>,
     /// Rules of the path whose request has not come yet.
@@ -125,7 +110,8 @@ impl<'a> World<'a> {
             ca_file: shared.plane.ca_file(),
             user: "vmrestore-controller",
             token: &shared.token,
-            namespace: &namespace,
+            // Its own one, where the locks of VMs are.
+            namespace: "vmrestore-system",
         };
         kubeconfig::write(&kubeconfig, &access)?;
         let options = ControllerOptions {
@@ -136,8 +122,13 @@ impl<'a> World<'a> {
             ..ControllerOptions::default()
         }
         .reaching(&emulator);
+        let machine = match restore {
+            // The lock of a VM is one for the whole cluster, and worlds must not wait for each other.
+            RestoreType::OriginalLocation => own_machine(&emulator, path, &namespace).await?,
+            RestoreType::RestoreDisks | RestoreType::AlternateLocation => path.machine().to_owned(),
+        };
         let subscription = &emulator.ready().subscription_id;
-        let spec = path::spec(restore, path, subscription, VAULT);
+        let spec = path::spec(restore, &machine, subscription, VAULT);
         let object = Object::new(shared.client.clone(), &namespace, spec);
         let mut world = Self {
             shared,
@@ -147,6 +138,7 @@ impl<'a> World<'a> {
             controller: None,
             options,
             object,
+            machine,
             person: Arc::default(),
             pending: path.faults(),
             earlier: Earlier::default(),
@@ -154,7 +146,8 @@ impl<'a> World<'a> {
         world.set_rules(&[]).await?;
         world.create_vault().await?;
         world.object.create().await?;
-        world.person = world.object.clone().hand_to_a_person(path);
+        let azure = world.emulator.ready().http.clone();
+        world.person = world.object.clone().hand_to_a_person(path, azure);
         Ok(world)
     }
 
@@ -324,19 +317,34 @@ impl<'a> World<'a> {
         Ok(())
     }
 
-    /// Waits until the run has finished and let go of its claim, and returns the object as it is then.
+    /// Waits until the run has finished and let go of its claim, or until only a person can go on, and returns the object as it is
+    /// then.
     pub async fn settled(&self, within: Duration) -> Result<(Value, bool), TestbedError> {
         let start = Instant::now();
         loop {
             let object = self.object().await?;
-            let settled = object["status"]["finished"] == true
+            let over = object["status"]["finished"] == true
                 && claim(&object).is_none()
                 && self.person.load(Ordering::Acquire);
+            // A job that Azure does not list yet will still be found.
+            let settled =
+                over || is_blocked(&object) && self.emulator.accepted_restores().await?.is_empty();
             if settled || start.elapsed() > within {
                 return Ok((object, settled));
             }
             tokio::time::sleep(4 * POLL).await;
         }
+    }
+
+    /// How the run has ended.
+    pub async fn end_of_run(&self, object: &Value, settled: bool) -> Result<End, TestbedError> {
+        let ledger = self.emulator.ledger().await?;
+        // The VM has another name in each world.
+        let named = |value: &Value| {
+            let text = value.to_string().replace(&self.machine, "machine");
+            serde_json::from_str(&text).unwrap_or_default()
+        };
+        Ok(End::of(&named(object), &named(&ledger), settled))
     }
 
     /// Ends the processes of this world.
@@ -346,6 +354,39 @@ impl<'a> World<'a> {
         }
         self.emulator.stop().await
     }
+}
+
+/// Adds a copy of the path's VM with a name that no other world has.
+async fn own_machine(
+    emulator: &Emulator,
+    path: Path,
+    namespace: &str,
+) -> Result<String, TestbedError> {
+    const VAULT_IN_AZURE: &str = "testVault";
+    let scenario = emulator.scenario().await?;
+    let named = |list: &Value, name: &str| {
+        let found = list.as_array().into_iter().flatten();
+        let mut found = found.filter(|one| one["name"] == name);
+        found.next().cloned().unwrap_or_default()
+    };
+    let vault = named(&scenario["vaults"], VAULT_IN_AZURE);
+    let mut machine = named(&vault["virtualMachines"], path.machine());
+    let name = format!("vm-of-{namespace}");
+    machine["name"] = name.as_str().into();
+    // Points without a name get one that is made from that of the VM.
+    machine["recoveryPoints"] =
+        json!([{"name": "20982486783671", "age": "6h", "types": ["AppConsistent"]}]);
+    emulator.put_machine(VAULT_IN_AZURE, &machine).await?;
+    Ok(name)
+}
+
+/// Whether the run waits for a person who decides what became of a request.
+pub(super) fn is_blocked(object: &Value) -> bool {
+    let status = &object["status"];
+    let conditions = status["conditions"].as_array().into_iter().flatten();
+    let mut ready = conditions.filter(|condition| condition["type"] == "Ready");
+    status["phase"] == "Blocked"
+        && ready.any(|condition| condition["reason"] == "TriggerOutcomeUnknown")
 }
 
 /// Holds a request on that side of its effect for longer than any run: the controller dies first, and with it the connection.

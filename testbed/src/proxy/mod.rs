@@ -1,7 +1,7 @@
 //! A proxy between the controller and the API server that writes down every request and can make trouble.
 //!
 //! It listens on plain HTTP on loopback and forwards to the API server over HTTPS, watches as a stream. A test can lose,
-//! hold or answer single requests ([`Rule`]), cut all watches, and be away altogether. Watches, leases and events are
+//! hold or answer single requests ([`Rule`]), cut all watches, and be away altogether. Watches and events are
 //! no boundaries of a restore: they are counted, but not numbered.
 
 mod listener;
@@ -104,7 +104,7 @@ impl Proxy {
         exchanges.collect()
     }
 
-    /// Every request, in order, also watches, leases and events.
+    /// Every request, in order, also watches and events.
     pub fn asked(&self) -> Vec<Asked> {
         self.shared.book().asked.clone()
     }

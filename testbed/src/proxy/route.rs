@@ -1,9 +1,9 @@
 //! The route of a request to the API server: its path without the names of single objects.
 
-/// Resources whose requests are no boundaries: they say nothing about a restore.
-const NOT_COUNTED: [&str; 2] = ["leases", "events"];
+/// Resources whose requests are no boundaries: they say nothing about a restore. Leases are counted: they are the locks of VMs.
+const NOT_COUNTED: [&str; 1] = ["events"];
 
-/// The path with `{namespace}` and `{name}` in it, or nothing for a watch, a lease or an event.
+/// The path with `{namespace}` and `{name}` in it, or nothing for a watch or an event.
 ///
 /// Definitions and namespaces that the controller reads by their well-known names keep them.
 pub fn route_of(path: &str, query: &str) -> Option<String> {
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn watches_leases_and_events_are_no_boundaries() {
+    fn watches_and_events_are_no_boundaries_and_the_locks_of_vms_are() {
         let list = "/apis/azurebackup.dev/v1alpha1/namespaces/n1/vmrestores";
 
         assert!(route_of(list, "limit=500").is_some());
@@ -76,8 +76,8 @@ mod tests {
             None
         );
         assert_eq!(
-            route_of("/apis/coordination.k8s.io/v1/namespaces/n1/leases/x", ""),
-            None
+            route_of("/apis/coordination.k8s.io/v1/namespaces/n1/leases/x", "").as_deref(),
+            Some("/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{name}")
         );
     }
 }

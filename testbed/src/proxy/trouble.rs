@@ -50,7 +50,7 @@ pub struct Asked {
     pub path: String,
     pub query: String,
     pub body: Bytes,
-    /// Absent for watches, leases and events, which are no boundaries.
+    /// Absent for watches and events, which are no boundaries.
     pub exchange: Option<Exchange>,
 }
 
@@ -86,7 +86,7 @@ impl Which {
         Self::new(move |asked| asked.exchange.as_ref() == Some(&at))
     }
 
-    /// All but watches, leases and events.
+    /// All but watches and events.
     pub fn every_boundary() -> Self {
         Self::new(|asked| asked.exchange.is_some())
     }

@@ -2,6 +2,7 @@
 //! something or make something do when others are in the way.
 
 mod each_type;
+mod in_doubt;
 mod in_the_way;
 mod refused;
 
