@@ -36,7 +36,7 @@ async fn the_api_server_accepts_what_the_demo_applies() {
         .filter(|path| path.extension().is_some_and(|ending| ending == "yaml"))
         .collect();
     examples.sort();
-    assert!(examples.len() >= 2, "{examples:?}");
+    assert!(examples.len() >= 4, "{examples:?}");
 
     for example in examples {
         let text = std::fs::read_to_string(&example).unwrap();
