@@ -5,10 +5,14 @@
 mod code;
 #[path = "house/documents.rs"]
 mod documents;
+#[path = "house/features.rs"]
+mod features;
 #[path = "house/mutations.rs"]
 mod mutations;
 #[path = "house/shipped.rs"]
 mod shipped;
+#[path = "house/troubleshooting.rs"]
+mod troubleshooting;
 
 use std::fs;
 use std::path::{Path, PathBuf};

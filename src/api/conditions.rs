@@ -1,6 +1,6 @@
 //! Condition types and the closed set of reasons.
 //!
-//! Each reason has a paragraph in the user documentation (`docs/reference/`); a test holds the two together.
+//! Each reason has a paragraph in the reference (`docs/reference/`) and in [`GUIDE`]; tests hold them together.
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
@@ -205,6 +205,37 @@ reasons! {
     Abandoned: Bad,
 }
 
+/// Where people read what each reason and each error of Azure means and what to do: a file of this repository.
+pub const GUIDE: &str = "docs/troubleshooting.md";
+
+impl Reason {
+    /// The paragraph that a person who must act reads; absent where nobody must.
+    fn guide(self) -> Option<String> {
+        match self.standing() {
+            Standing::Blocked | Standing::Bad => {
+                Some(format!("{GUIDE}#{}", self.as_str().to_ascii_lowercase()))
+            }
+            Standing::Working | Standing::Good | Standing::Milestone => None,
+        }
+    }
+}
+
+/// The message as status shows it: where a person must act it ends with where to read on.
+pub fn with_guide(message: String, reason: Reason) -> String {
+    match reason.guide() {
+        Some(guide) if !message.is_empty() => format!("{message} (see {guide})"),
+        _ => message,
+    }
+}
+
+/// The message as it was before [`with_guide`].
+pub fn without_guide(message: &str) -> &str {
+    match message.rsplit_once(&format!(" (see {GUIDE}#")) {
+        Some((said, anchor)) if anchor.ends_with(')') => said,
+        _ => message,
+    }
+}
+
 /// What one condition says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Said {
@@ -290,5 +321,25 @@ mod tests {
         );
         assert_eq!(conditions[0].last_transition_time, Time(third));
         assert_eq!(conditions.len(), 1);
+    }
+
+    #[test]
+    fn only_who_must_act_is_told_where_to_read_on_and_the_words_come_back_without_it() {
+        for reason in Reason::ALL {
+            let shown = with_guide("it is so".to_owned(), *reason);
+
+            let must_act = matches!(reason.standing(), Standing::Blocked | Standing::Bad);
+            assert_eq!(shown != "it is so", must_act, "{shown}");
+            assert_eq!(without_guide(&shown), "it is so");
+        }
+        assert_eq!(
+            with_guide("no point".to_owned(), Reason::NoRecoveryPoint),
+            "no point (see docs/troubleshooting.md#norecoverypoint)"
+        );
+        assert_eq!(with_guide(String::new(), Reason::NoRecoveryPoint), "");
+        assert_eq!(
+            without_guide("a message (see there)"),
+            "a message (see there)"
+        );
     }
 }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
+use super::status_write;
 use crate::api::conditions::{self, ConditionType, Reason, Said, Standing};
 use crate::restore::record::{AttemptState, End, Failure, Mark, NoteKind, Record, Run};
 use crate::restore::request::Target;
@@ -159,6 +160,12 @@ pub fn said(run: &Run, record: &Record) -> (Reason, String) {
     (if waits { Reason::DeletionWaits } else { reason }, message)
 }
 
+/// The message that status and conditions show: of a bounded length, and with where to read on if a person must act.
+pub fn shown(run: &Run, record: &Record) -> String {
+    let (reason, message) = said(run, record);
+    conditions::with_guide(status_write::cut(&message), reason)
+}
+
 /// Sets the conditions of a run (design 2.2, table of states).
 pub fn set(
     conditions: &mut Vec<Condition>,
@@ -167,7 +174,7 @@ pub fn set(
     generation: i64,
     now: Timestamp,
 ) {
-    let (reason, message) = said(run, record);
+    let (reason, message) = (said(run, record).0, shown(run, record));
     let say = |status: Option<bool>, reason: Reason| Said {
         status,
         reason,

@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use serde_json::json;
 
+use crate::api::conditions::without_guide;
 use crate::api::v1alpha1 as api;
 use crate::restore::facts::{
     ErrorText, ExtendedLocation, JobDetail, JobError, JobStatus, JobSummary, JobTask, Operation,
@@ -96,7 +97,8 @@ fn decided(status: api::VmRestoreStatus) -> Result<Record, String> {
         end: end(&status, phase),
         note: Note {
             kind: reasons::of_ready(&status.conditions),
-            message: status.message.unwrap_or_default(),
+            // Where to read on belongs to the reason and is written anew with it.
+            message: without_guide(status.message.as_deref().unwrap_or_default()).to_owned(),
         },
         vault: status.vault_id.map(ArmId::new),
         item: status.protected_item.and_then(|item| {

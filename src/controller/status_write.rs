@@ -24,7 +24,7 @@ pub fn status(run: &Run, record: &Record) -> api::VmRestoreStatus {
         observed_generation: -1,
         phase,
         finished: phase.is_finished(),
-        message: text(&reasons::message(run, record)),
+        message: Some(reasons::shown(run, record)).filter(|message| !message.is_empty()),
         run_key: record.vault.as_ref().map(|_| run.key.to_string()),
         vault_id: record.vault.as_ref().map(|vault| vault.to_string()),
         virtual_machine_name: text(run.intent.vm.name()),

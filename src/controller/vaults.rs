@@ -146,7 +146,7 @@ async fn write<A: Clouds, C: Clock>(
     let said = |status: bool| Said {
         status: Some(status),
         reason,
-        message: message.clone(),
+        message: conditions::with_guide(message.clone(), reason),
         observed_generation: generation,
     };
     conditions::set(&mut new.conditions, ConditionType::Ready, said(good), now);

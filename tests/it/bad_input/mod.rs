@@ -2,6 +2,8 @@
 //! itself within a minute of the controller's clock.
 
 mod azure;
+mod foreign;
+mod names;
 mod vault_objects;
 
 use crate::support::objects::{Restore, a_reader_binding};
