@@ -35,6 +35,9 @@ fn next(passes: &Passes, state: &State) -> Move {
     if !state.vault {
         return Move::FindVault;
     }
+    if let Some((process, run)) = state.places().find(|place| state.seat(*place).asleep) {
+        return Move::Wake(small(process), small(run));
+    }
     let mut runs = state.runs.iter().enumerate();
     let suspended = runs.find(|(_, run)| run.controls.suspend && run.object.is_some());
     if let Some((run, _)) = suspended {
@@ -47,7 +50,9 @@ fn next(passes: &Passes, state: &State) -> Move {
     if let Some(place) = jobs.position(|job| job.stands == Stands::Runs) {
         return Move::Finish(small(place), false);
     }
-    let ready = state.places().find(|place| state.can_step(*place));
+    // Whoever is at work goes on: calm weather interrupts nobody.
+    let at_work = state.places().find(|place| state.seat(*place).at_work);
+    let ready = at_work.or_else(|| state.places().find(|place| state.can_step(*place)));
     match ready {
         Some(place) => {
             let goes = match state.call(passes, place) {

@@ -27,6 +27,9 @@ pub enum Move {
     Step(u8, u8, Goes),
     Crash(u8),
     JumpClock(u8, i8),
+    /// A process that could go on stands still from now on.
+    Sleep(u8, u8),
+    Wake(u8, u8),
     /// Five minutes pass.
     Tick,
     /// A request that is under way takes effect.
@@ -59,6 +62,8 @@ impl Move {
                 Goes::LostBefore | Goes::LostAfter | Goes::Fails | Goes::Azure(..) => true,
             },
             Self::Tick
+            | Self::Sleep(..)
+            | Self::Wake(..)
             | Self::Effect(_)
             | Self::Finish(_, false)
             | Self::FindVault
@@ -89,7 +94,7 @@ pub fn moves(passes: &Passes, state: &State) -> Vec<Move> {
     let bounds = &passes.bounds;
     let mut moves = Vec::with_capacity(16);
     for place in state.places() {
-        if state.can_step(place) {
+        if state.can_step(place) && (!state.interrupts(place) || state.interruptions > Some(0)) {
             steps(passes, state, place, &mut moves);
         }
     }
@@ -118,8 +123,16 @@ pub fn moves(passes: &Passes, state: &State) -> Vec<Move> {
     // Whatever was sent takes effect before its time-out, which is shorter than a tick. One pass at a time stands still.
     let seats = state.places().map(|place| state.seat(place));
     let under_way = seats.filter(|seat| seat.flight.is_some()).count();
-    if state.posts.iter().all(|post| !post.old) && under_way <= 1 {
+    let waited_for = state.sleeps.is_some() && state.places().any(|place| state.can_step(place));
+    if state.posts.iter().all(|post| !post.old) && under_way <= 1 && !waited_for {
         moves.push(Move::Tick);
+    }
+    let sleeper = state.places().find(|place| state.seat(*place).asleep);
+    if let Some((process, run)) = sleeper {
+        moves.push(Move::Wake(small(process), small(run)));
+    } else if state.sleeps > Some(0) {
+        let awake = state.places().filter(|place| state.can_step(*place));
+        moves.extend(awake.map(|(process, run)| Move::Sleep(small(process), small(run))));
     }
     if bounds.ids == Ids::MayStop && state.fills {
         moves.push(Move::StopFillingIds);
@@ -236,13 +249,28 @@ pub fn act(passes: &mut Passes, checks: &mut Checks, state: &mut State, action: 
     }
     match action {
         Move::Step(process, run, goes) => {
-            step(passes, checks, state, ((process.into(), run.into()), goes));
+            let place = (process.into(), run.into());
+            if state.interrupts(place) {
+                state.interruptions = state.interruptions.map(|left| left.saturating_sub(1));
+            }
+            step(passes, checks, state, (place, goes));
+            state.has_stepped(place);
         }
         Move::Crash(process) => {
             let process = state.process_mut(process.into());
             for seat in process.seats.iter_mut() {
                 *seat = super::state::Seat::NEW;
             }
+        }
+        Move::Sleep(process, run) => {
+            state.sleeps = state.sleeps.map(|left| left - 1);
+            let seat = state.seat_mut((process.into(), run.into()));
+            seat.asleep = true;
+            // Whoever goes on now interrupts nobody.
+            seat.at_work = false;
+        }
+        Move::Wake(process, run) => {
+            state.seat_mut((process.into(), run.into())).asleep = false;
         }
         Move::JumpClock(process, skew) => state.process_mut(process.into()).skew = skew,
         Move::Tick => state.tick(passes),

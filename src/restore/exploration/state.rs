@@ -55,6 +55,10 @@ pub struct Seat {
     /// What it remembers; nothing while a pass is under way that remembers it.
     pub memory: u32,
     pub board: u32,
+    /// It made the last step of all, and its pass is under way: whoever goes on now interrupts it.
+    pub at_work: bool,
+    /// It stands still, although it could go on, for as long as it likes.
+    pub asleep: bool,
 }
 
 impl Seat {
@@ -64,6 +68,8 @@ impl Seat {
         due: Some(0),
         memory: 0,
         board: 0,
+        at_work: false,
+        asleep: false,
     };
 }
 
@@ -125,6 +131,10 @@ pub struct State {
     /// Faults that may still come.
     pub faults: u8,
     pub persons: u8,
+    /// How often a pass that is under way may still be interrupted by another one; none where that is not counted.
+    pub interruptions: Option<u8>,
+    /// How often a process may still fall asleep while it could go on; none where that is not counted.
+    pub sleeps: Option<u8>,
     /// A residual risk that the design names was taken.
     pub excused: bool,
 }
@@ -146,6 +156,8 @@ impl State {
             vault: true,
             faults: bounds.faults,
             persons: bounds.persons,
+            interruptions: bounds.interruptions,
+            sleeps: bounds.sleeps,
             excused: false,
         };
         let mut seats = Few::new();
@@ -218,7 +230,27 @@ impl State {
     /// Whether this seat can do something now.
     pub fn can_step(&self, place: (usize, usize)) -> bool {
         let seat = self.seat(place);
-        seat.flight.is_some() || seat.due == Some(0)
+        !seat.asleep && (seat.flight.is_some() || seat.due == Some(0))
+    }
+
+    /// Whether a step of this seat would interrupt the pass of another one.
+    pub fn interrupts(&self, place: (usize, usize)) -> bool {
+        self.interruptions.is_some()
+            && self
+                .places()
+                .any(|other| other != place && self.seat(other).at_work)
+    }
+
+    /// This seat has made a step.
+    pub fn has_stepped(&mut self, place: (usize, usize)) {
+        if self.interruptions.is_none() {
+            return;
+        }
+        for other in self.places() {
+            self.seat_mut(other).at_work = false;
+        }
+        let seat = self.seat_mut(place);
+        seat.at_work = seat.flight.is_some();
     }
 
     /// The call that this seat would make next; a pass that has not begun reads the object.

@@ -34,6 +34,11 @@ pub struct Bounds {
     /// The runs, all of one VM, each with an object of its own.
     pub runs: &'static [Kind],
     pub processes: u8,
+    /// How often, in all, a pass that is under way may be interrupted by a step of another one. None: as often as may be.
+    pub interruptions: Option<u8>,
+    /// How often a process that could go on may fall asleep instead, for any time; all others then go on before time passes. None:
+    /// whoever could go on may stand still at any time.
+    pub sleeps: Option<u8>,
     /// How many faults may happen, of all that are allowed.
     pub faults: u8,
     pub ids: Ids,
@@ -77,6 +82,8 @@ const ONE: Bounds = Bounds {
     always: false,
     runs: DISKS,
     processes: 1,
+    interruptions: None,
+    sleeps: None,
     faults: 1,
     ids: Ids::Filled,
     retry_limit: 1,
@@ -223,6 +230,8 @@ pub const WORLDS: &[Bounds] = &[
     },
     Bounds {
         name: "disks: 2 processes, deletion",
+        interruptions: Some(2),
+        sleeps: Some(1),
         processes: 2,
         deletions: true,
         ..NONE
@@ -256,18 +265,24 @@ pub const WORLDS: &[Bounds] = &[
     },
     Bounds {
         name: "disks: 2 processes, no fault",
+        interruptions: Some(3),
+        sleeps: Some(1),
         processes: 2,
         faults: 0,
         ..ONE
     },
     Bounds {
         name: "disks: 2 processes, lost answers",
+        interruptions: Some(2),
+        sleeps: Some(1),
         processes: 2,
         answers: true,
         ..NONE
     },
     Bounds {
         name: "original: 2 processes, no fault",
+        interruptions: Some(3),
+        sleeps: Some(1),
         runs: ORIGINAL,
         processes: 2,
         faults: 0,
@@ -275,11 +290,15 @@ pub const WORLDS: &[Bounds] = &[
     },
     Bounds {
         name: "disks: 2 processes, any fault",
+        interruptions: Some(2),
+        sleeps: Some(1),
         processes: 2,
         ..ONE
     },
     Bounds {
         name: "original: 2 processes, any fault",
+        interruptions: Some(2),
+        sleeps: Some(1),
         runs: ORIGINAL,
         processes: 2,
         ..ONE
@@ -292,17 +311,23 @@ pub const WORLDS: &[Bounds] = &[
     },
     Bounds {
         name: "two originals, deletion",
+        interruptions: Some(2),
+        sleeps: Some(1),
         runs: TWO_ORIGINAL,
         deletions: true,
         ..NONE
     },
     Bounds {
         name: "two originals, any fault",
+        interruptions: Some(2),
+        sleeps: Some(1),
         runs: TWO_ORIGINAL,
         ..ONE
     },
     Bounds {
         name: "original and disks of one vm, any fault",
+        interruptions: Some(2),
+        sleeps: Some(1),
         runs: ORIGINAL_AND_DISKS,
         ..ONE
     },
