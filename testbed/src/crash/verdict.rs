@@ -116,6 +116,10 @@ pub(super) fn faults(end: &End, calm: &End, crashes: &[AtTheCrash]) -> Vec<Strin
         of_blocked(end, crashes, &mut faults);
         return faults;
     }
+    if calm.is_blocked() && crashes.iter().any(|crash| crash.unrecorded.is_some()) {
+        of_found(end, &mut faults);
+        return faults;
+    }
     of_ledger(end, calm, &mut faults);
     of_attempts(end, calm, crashes, &mut faults);
     of_status(end, calm, crashes, &mut faults);
@@ -133,6 +137,33 @@ fn of_blocked(end: &End, crashes: &[AtTheCrash], faults: &mut Vec<String>) {
     }
     if !crashes.iter().any(|crash| crash.claimed.is_some()) {
         faults.push("it waits for a person although no claim stood at a crash".to_owned());
+    }
+}
+
+/// The path loses its request, but this crash came after that request had taken effect: the run follows the one job to its end.
+fn of_found(end: &End, faults: &mut Vec<String>) {
+    let (accepted, job) = (end.accepted(), &end.status["job"]);
+    let phase = if job["status"] == "Failed" {
+        "Failed"
+    } else {
+        "Succeeded"
+    };
+    let follows = accepted.len() == 1 && accepted[0]["caused"]["jobId"] == job["id"];
+    if !follows || end.triggers.len() != 1 || end.other_writes > 0 {
+        faults.push(format!(
+            "{} restore requests in the ledger, {} of them accepted, and the status has job {}",
+            end.triggers.len(),
+            accepted.len(),
+            job["id"]
+        ));
+    }
+    if end.status["phase"] != phase || reason(&end.status, "Triggered") != "JobAdopted" {
+        faults.push(format!(
+            "phase {}, Triggered {}, with a job that is {}",
+            end.status["phase"],
+            reason(&end.status, "Triggered"),
+            job["status"]
+        ));
     }
 }
 
@@ -288,6 +319,12 @@ fn comparable(status: &Value) -> Value {
     let mut status = status.clone();
     if let Some(fields) = status.as_object_mut() {
         fields.retain(|name, _| !["attempts", "operation"].contains(&name.as_str()));
+    }
+    // How far it was seen to come depends on when it was looked at.
+    if status["job"]["status"] == "Failed"
+        && let Some(job) = status["job"].as_object_mut()
+    {
+        job.remove("progressPercent");
     }
     let conditions = status["conditions"].as_array().into_iter().flatten();
     let mut by_type = serde_json::Map::new();
@@ -449,6 +486,24 @@ mod tests {
         assert_eq!(said(&waiting, std::slice::from_ref(&crash)), "");
         assert!(said(&waiting, &[]).contains("no claim stood"));
         assert!(said(&sent, &[crash]).contains("1 restore requests are in the ledger"));
+    }
+
+    #[test]
+    fn a_request_that_took_effect_before_its_path_could_lose_it_is_followed_and_is_the_only_one() {
+        let blocked = json!({"phase": "Blocked", "conditions": [{"type": "Ready", "reason": "TriggerOutcomeUnknown"}]});
+        let calm = End::of(&json!({"status": blocked}), &ledger(&[]), true);
+        let crash = AtTheCrash {
+            unrecorded: Some(JOB.to_owned()),
+            ..AtTheCrash::default()
+        };
+        let said = |end: &End| faults(end, &calm, std::slice::from_ref(&crash)).join("; ");
+        let mut adopted = an_end();
+        adopted.status["conditions"][0]["reason"] = json!("JobAdopted");
+
+        assert_eq!(said(&adopted), "");
+        assert!(said(&an_end()).contains("Triggered Accepted"));
+        adopted.triggers = End::of(&json!({}), &ledger(&[REQUEST, JOB]), true).triggers;
+        assert!(said(&adopted).contains("2 restore requests in the ledger"));
     }
 
     #[test]
