@@ -3,7 +3,8 @@
 //!
 //! A state ([`state`]) is what the API server and Azure hold, what each process remembers, and where its pass stands. States that
 //! are equal are visited once ([`search`]); every transition is checked ([`checks`]), and from every state calm weather must lead
-//! to rest ([`calm`]). There is no horizon of time: the number of faults is the only bound of a world ([`worlds`]), and the
+//! to rest ([`calm`]). There is no horizon of time: a world ([`worlds`]) is bounded by its number of faults, and where two processes or
+//! runs meet them also by how often passes interrupt each other and processes fall asleep. The
 //! graph closes by itself, because time is kept as ages that are cut ([`ages`]). A process that is not scheduled while time passes
 //! is a process that stands still.
 //!
