@@ -3,10 +3,10 @@
 //!
 //! A state ([`state`]) is what the API server and Azure hold, what each process remembers, and where its pass stands. States that
 //! are equal are visited once ([`search`]); every transition is checked ([`checks`]), and from every state calm weather must lead
-//! to rest ([`calm`]). There is no horizon of time: a world ([`worlds`]) is bounded by its number of faults, and where two processes or
-//! runs meet them also by how often passes interrupt each other and processes fall asleep. The
-//! graph closes by itself, because time is kept as ages that are cut ([`ages`]). A process that is not scheduled while time passes
-//! is a process that stands still.
+//! to rest ([`calm`]). There is no horizon of time: a world ([`worlds`]) is bounded by its number of faults, and where two
+//! processes or runs meet them also by how often passes interrupt each other and processes fall asleep ([`turns`]). The graph
+//! closes by itself, because time is kept as ages that are cut ([`ages`]). A process that is not scheduled while time passes is a
+//! process that stands still.
 //!
 //! **Passes are played once** ([`passes`], [`script`]). A pass is a future and cannot be copied. But where it stands follows from
 //! the memory that it began with and the answers that it got, so the real pass is played again with one answer more, and what
@@ -64,6 +64,7 @@ mod store;
 mod tables;
 mod time;
 mod told;
+mod turns;
 mod words;
 mod worlds;
 
