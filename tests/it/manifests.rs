@@ -127,18 +127,13 @@ async fn every_example_of_a_restore_restores() {
         "id": format!("{SUBSCRIPTION}/resourceGroups/net/providers/Microsoft.Network/virtualNetworks/restores"),
         "location": "westus", "subnets": ["default"],
     });
-    // One of them reaches the account as the vault.
-    let mut vaults = scenario["vaults"].clone();
-    let vault = vaults.as_array_mut().unwrap().iter_mut();
-    for vault in vault.filter(|vault| vault["name"] == "testVault") {
-        vault["identity"] = json!({"systemAssigned": true});
-    }
     let more = json!({
-        "vaults": vaults,
         "storageAccounts": with("storageAccounts", json!(account)),
         "virtualNetworks": with("virtualNetworks", network),
     });
     world.azure.patch(more).await;
+    // One of them reaches the account as the vault.
+    world.azure.give_vault_identity().await;
     put_web_1(&world, json!(["HardenedRP"])).await;
     let (archived, mut restores): (Vec<Value>, Vec<Value>) = example_restores()
         .into_iter()

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 #[tokio::test(flavor = "multi_thread")]
 async fn every_type_is_sent_as_it_was_asked_for_and_ends() {
     let world = World::start("types").await;
+    world.azure.give_vault_identity().await;
     let archived = json!({"tiers": ["ArchivedRP"]});
     let cases = [
         ("t-disks", a_restore("t-disks", "testRG/t-disks"), json!({})),

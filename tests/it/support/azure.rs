@@ -97,6 +97,16 @@ impl Azure {
         self.patch(json!({ "tenants": tenants })).await;
     }
 
+    /// Gives `testVault` an identity of its own.
+    pub async fn give_vault_identity(&self) {
+        let mut vaults = self.get("scenario").await["vaults"].clone();
+        let all = vaults.as_array_mut().unwrap().iter_mut();
+        for vault in all.filter(|vault| vault["name"] == "testVault") {
+            vault["identity"] = json!({"systemAssigned": true});
+        }
+        self.patch(json!({ "vaults": vaults })).await;
+    }
+
     /// Adds or replaces a principal.
     pub async fn put_principal(&self, client_id: &str, principal: Value) {
         self.put(&format!("scenario/principals/{client_id}"), principal)
