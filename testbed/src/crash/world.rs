@@ -3,7 +3,7 @@
 use super::boundary::{Boundary, Crash, Side, after, of_azure, since};
 use super::machine::own_machine;
 use super::path::{self, Object, Path};
-use super::verdict::End;
+use super::verdict::{End, is_blocked};
 use crate::proxy::{Exchange, Moment, Proxy};
 use crate::{
     ControlPlane, Controller, ControllerOptions, Emulator, EmulatorOptions, RestoreType,
@@ -355,15 +355,6 @@ impl<'a> World<'a> {
         }
         self.emulator.stop().await
     }
-}
-
-/// Whether the run waits for a person who decides what became of a request.
-pub(super) fn is_blocked(object: &Value) -> bool {
-    let status = &object["status"];
-    let conditions = status["conditions"].as_array().into_iter().flatten();
-    let mut ready = conditions.filter(|condition| condition["type"] == "Ready");
-    status["phase"] == "Blocked"
-        && ready.any(|condition| condition["reason"] == "TriggerOutcomeUnknown")
 }
 
 /// Holds a request on that side of its effect for longer than any run: the controller dies first, and with it the connection.
