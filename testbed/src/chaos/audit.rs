@@ -1,5 +1,6 @@
 //! Compares what the emulator accepted with what the runs say at the end. Pure: the ledger is the truth.
 
+use super::in_place::{in_place, name};
 use super::kind::storage_account_id;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -173,12 +174,6 @@ pub fn accepted(ledger: &Value, jobs: &Value, runs: usize) -> (Vec<Accepted>, us
         });
     }
     (all, foreign)
-}
-
-/// The VM that a restore request writes over.
-pub fn in_place(properties: &Value) -> Option<String> {
-    let vm = properties["sourceResourceId"].as_str()?;
-    (properties["recoveryType"] == "OriginalLocation").then(|| vm.to_lowercase())
 }
 
 /// What an object says.
@@ -391,13 +386,6 @@ pub fn in_words(outcome: &Outcome) -> String {
         "{} {}{deleting}{claim}: {}",
         outcome.phase, outcome.reason, outcome.message
     )
-}
-
-pub(super) fn name(restore: &Accepted) -> String {
-    match &restore.job {
-        Some(job) => format!("job {job}"),
-        None => "an operation without a job".to_owned(),
-    }
 }
 
 pub(super) fn list(value: &Value) -> &[Value] {

@@ -1,6 +1,6 @@
 //! What must be true of runs that write over a VM besides. Pure: the ledger is the truth.
 
-use super::audit::{Accepted, Offence, Verdict, list, name};
+use super::audit::{Accepted, Offence, Verdict, list};
 use super::kind::storage_account_id;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -31,7 +31,7 @@ fn repeated(ledger: &Value, accepted: &[Accepted]) -> Vec<(Offence, bool)> {
     let mut found = Vec::new();
     for entry in list(&ledger["entries"]) {
         let properties = &entry["body"]["properties"];
-        if entry["operation"] != "TriggerRestore" || super::audit::in_place(properties).is_none() {
+        if entry["operation"] != "TriggerRestore" || in_place(properties).is_none() {
             continue;
         }
         let account = properties["storageAccountId"].as_str().unwrap_or_default();
@@ -100,6 +100,20 @@ fn overlapping(accepted: &[Accepted]) -> Vec<Offence> {
         }
     }
     found
+}
+
+/// The VM that a restore request writes over.
+pub fn in_place(properties: &Value) -> Option<String> {
+    let vm = properties["sourceResourceId"].as_str()?;
+    (properties["recoveryType"] == "OriginalLocation").then(|| vm.to_lowercase())
+}
+
+/// An accepted restore, for people.
+pub(super) fn name(restore: &Accepted) -> String {
+    match &restore.job {
+        Some(job) => format!("job {job}"),
+        None => "an operation without a job".to_owned(),
+    }
 }
 
 #[cfg(test)]

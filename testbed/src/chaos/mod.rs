@@ -13,6 +13,7 @@ mod identity;
 mod in_place;
 mod insisting;
 mod kind;
+mod planned;
 mod report;
 mod schedule;
 mod stage;

@@ -3,7 +3,8 @@
 use super::identity::Identity;
 use super::insisting::{ANSWER_WITHIN, insisting, tolerating};
 use super::kind::{self, SUBSCRIPTION, TENANT, VAULT_GROUP};
-use super::schedule::{NAMESPACES, PlannedRun, Schedule, Which};
+use super::planned::PlannedRun;
+use super::schedule::{NAMESPACES, Schedule, Which};
 use super::tally::Tally;
 use super::wire::{Wire, kubeconfig_over};
 use crate::controller::authority_of;

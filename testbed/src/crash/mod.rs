@@ -15,6 +15,7 @@
 //! crash: at each `standpoint` that a first crash can leave behind.
 
 mod boundary;
+mod machine;
 mod matrix;
 mod path;
 mod standpoint;

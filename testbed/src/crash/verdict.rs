@@ -74,7 +74,7 @@ impl End {
 
     /// Whether the run waits for a person who decides what became of a request.
     pub fn is_blocked(&self) -> bool {
-        super::world::is_blocked(&json!({"status": self.status}))
+        is_blocked(&json!({"status": self.status}))
     }
 
     pub fn attempts(&self) -> usize {
@@ -269,6 +269,15 @@ fn of_status(end: &End, calm: &End, crashes: &[AtTheCrash], faults: &mut Vec<Str
             end.status["operation"]
         ));
     }
+}
+
+/// Whether the run waits for a person who decides what became of a request.
+pub(super) fn is_blocked(object: &Value) -> bool {
+    let status = &object["status"];
+    let conditions = status["conditions"].as_array().into_iter().flatten();
+    let mut ready = conditions.filter(|condition| condition["type"] == "Ready");
+    status["phase"] == "Blocked"
+        && ready.any(|condition| condition["reason"] == "TriggerOutcomeUnknown")
 }
 
 fn triggers(ledger: &Value) -> Vec<Value> {

@@ -1,8 +1,9 @@
 //! The world of one run: a namespace, an Azure, a proxy and a controller of its own, before one API server for all.
 
 use super::boundary::{Boundary, Crash, Side, after, of_azure, since};
+use super::machine::own_machine;
 use super::path::{self, Object, Path};
-use super::verdict::End;
+use super::verdict::{End, is_blocked};
 use crate::proxy::{Exchange, Moment, Proxy};
 use crate::{
     ControlPlane, Controller, ControllerOptions, Emulator, EmulatorOptions, RestoreType,
@@ -354,39 +355,6 @@ impl<'a> World<'a> {
         }
         self.emulator.stop().await
     }
-}
-
-/// Adds a copy of the path's VM with a name that no other world has.
-async fn own_machine(
-    emulator: &Emulator,
-    path: Path,
-    namespace: &str,
-) -> Result<String, TestbedError> {
-    const VAULT_IN_AZURE: &str = "testVault";
-    let scenario = emulator.scenario().await?;
-    let named = |list: &Value, name: &str| {
-        let found = list.as_array().into_iter().flatten();
-        let mut found = found.filter(|one| one["name"] == name);
-        found.next().cloned().unwrap_or_default()
-    };
-    let vault = named(&scenario["vaults"], VAULT_IN_AZURE);
-    let mut machine = named(&vault["virtualMachines"], path.machine());
-    let name = format!("vm-of-{namespace}");
-    machine["name"] = name.as_str().into();
-    // Points without a name get one that is made from that of the VM.
-    machine["recoveryPoints"] =
-        json!([{"name": "20982486783671", "age": "6h", "types": ["AppConsistent"]}]);
-    emulator.put_machine(VAULT_IN_AZURE, &machine).await?;
-    Ok(name)
-}
-
-/// Whether the run waits for a person who decides what became of a request.
-pub(super) fn is_blocked(object: &Value) -> bool {
-    let status = &object["status"];
-    let conditions = status["conditions"].as_array().into_iter().flatten();
-    let mut ready = conditions.filter(|condition| condition["type"] == "Ready");
-    status["phase"] == "Blocked"
-        && ready.any(|condition| condition["reason"] == "TriggerOutcomeUnknown")
 }
 
 /// Holds a request on that side of its effect for longer than any run: the controller dies first, and with it the connection.
