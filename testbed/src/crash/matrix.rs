@@ -83,21 +83,22 @@ pub struct Matrix {
 }
 
 impl Matrix {
-    /// Whether every run came out right. A poll more or less depends on chance, so a few requests may fail to come; a
-    /// trigger and a claim always come.
+    /// Whether every run came out right. A poll more or less depends on chance, and so does a second claim on a slow machine, where
+    /// the first one comes too late for its request; so a few requests may fail to come. A restore request and the first claim
+    /// always come.
     pub fn is_good(&self) -> bool {
         let missed: Vec<&RunResult> = self
             .results
             .iter()
             .filter(|result| !result.reached)
             .collect();
-        let is_poll = |result: &&RunResult| {
-            let exchange = &result.crash.boundary.exchange;
-            exchange.method == "GET" || exchange.route.ends_with("/status")
+        let may_fail_to_come = |result: &&RunResult| {
+            let boundary = &result.crash.boundary;
+            !boundary.is_claim() && boundary.exchange.route != "TriggerRestore"
         };
         !self.results.is_empty()
             && self.results.iter().all(|result| result.faults.is_empty())
-            && missed.iter().all(is_poll)
+            && missed.iter().all(may_fail_to_come)
             && missed.len() <= self.results.len() / ONE_MISS_IN
     }
 }
