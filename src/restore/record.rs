@@ -238,7 +238,7 @@ pub struct Memory {
     pub claims: BTreeMap<ClaimId, SignedDuration>,
     /// When this process first knew each job, from an operation, a status or a listing, on the boot-time clock.
     pub jobs: BTreeMap<JobId, SignedDuration>,
-    /// When the listing was begun that first showed each job to this process: a job may be known for minutes before.
+    /// When a listing first showed each job to this process, at its end: a job may be known for minutes before.
     pub listed: BTreeMap<JobId, SignedDuration>,
     /// Since when this process looks for jobs of this run and cannot list any, on the boot-time clock.
     pub looks_in_vain_since: Option<SignedDuration>,
@@ -285,9 +285,9 @@ impl Memory {
     }
 
     /// Notes that a listing shows a job; only the first one counts.
-    pub fn see_job_listed(&mut self, job: &JobId, listing: Now) {
-        self.jobs.entry(job.clone()).or_insert(listing.boot);
-        self.listed.entry(job.clone()).or_insert(listing.boot);
+    pub fn see_job_listed(&mut self, job: &JobId, now: Now) {
+        self.jobs.entry(job.clone()).or_insert(now.boot);
+        self.listed.entry(job.clone()).or_insert(now.boot);
     }
 
     /// Notes that this process sees a job; only the first sight counts.

@@ -115,8 +115,10 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
         Ok(AT_ONCE)
     }
 
-    /// Remembers which jobs of the run a listing shows, and the oldest of them.
+    /// Remembers which jobs of the run a listing shows, and the oldest of them. They are seen now: a listing may take long, and
+    /// Azure may have shown them for the first time just before its end.
     pub(super) fn note_listed(&mut self, run: &Run, listing: &Listing) {
+        let now = self.clock.now();
         let by_request = run
             .key
             .request_ids()
@@ -127,8 +129,7 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
             .iter()
             .filter_map(|attempt| attempt.job.as_ref());
         for seen in by_request.chain(known.filter_map(|job| listing.job(job))) {
-            self.memory
-                .see_job_listed(&seen.job.id, seen.shown_by_listing_begun);
+            self.memory.see_job_listed(&seen.job.id, now);
             let oldest = self.memory.oldest_job.into_iter();
             self.memory.oldest_job = oldest.chain(seen.job.started).min();
         }

@@ -191,6 +191,33 @@ fn an_ended_run_lets_go_once_its_job_is_shown_for_good() {
     }
 }
 
+/// The first listing took as long as lists may forget a young job, and Azure showed it just before its end; the next one, begun
+/// at once, let the claim go, and an object that was applied again restored once more.
+#[test]
+fn a_job_counts_as_listed_from_the_end_of_the_listing_that_shows_it_first() {
+    let mut run = claimed(vec![with_job(accepted(1, S::Ended), "j")]);
+    run.record.end = Some(End::Succeeded);
+    run.deleting = true;
+    let shown = |second| Ok(vec![job(1, "j", JobStatus::Completed, second)]);
+    let mut memory = memory_of(&run);
+    let paper = paper(run);
+    paper.sheet().listing_takes = 300;
+    paper.sheet().jobs = shown(0);
+
+    paper.pass(&mut memory).unwrap();
+    paper.sheet().listing_takes = 0;
+    paper.sheet().jobs = shown(300);
+    memory.not_before = None;
+    paper.pass(&mut memory).unwrap();
+
+    assert_eq!(paper.was_asked("jobs"), 2);
+    assert_eq!(paper.was_asked("let_go"), 0);
+    paper.sheet().second = 600;
+    paper.sheet().jobs = shown(600);
+    paper.pass(&mut memory).unwrap();
+    assert_eq!(paper.was_asked("let_go"), 1);
+}
+
 /// What a look learns of ids from a job that runs.
 fn learns(change: impl Fn(&mut Run, &mut Vec<SeenJob>)) -> Vec<Matching> {
     let mut run = claimed(vec![with_job(accepted(1, S::Running), "j")]);
