@@ -201,7 +201,8 @@ pub fn worth_writing(old: &Record, new: &Record) -> Record {
             *is = was.clone();
             let progress =
                 record.note.kind == NoteKind::JobRunning && old.note.kind == NoteKind::JobRunning;
-            if progress && record.phase == old.phase {
+            let as_told = old.tells_of_deletion() || !record.tells_of_deletion();
+            if progress && record.phase == old.phase && as_told {
                 record.note.clone_from(&old.note);
             }
         }

@@ -13,7 +13,9 @@ use super::questions::{
     followed, is_claim_open, is_open, may_trigger, resolution, run_timeout_passed,
 };
 use super::record::{Attempt, AttemptState, Claim, End, Failure, Mark, Memory, Resolve, Run};
-use super::release::{is_claim_seen_for_long, is_known_for_long, lets_go_without_look};
+use super::release::{
+    is_claim_seen_for_long, is_known_for_long, is_silent_deletion, lets_go_without_look,
+};
 
 /// What a pass does with a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,8 +80,7 @@ pub fn next(run: &Run, memory: &Memory, now: Now, limits: &Limits) -> Step {
         return match claim {
             None => Step::Rest,
             Some(_) if lets_go_without_look(run, own) => Step::LetGo,
-            Some(_) if is_news(run, memory) => Step::Azure(Act::Look),
-            Some(_) => wait_or(memory, now, Step::Azure(Act::Look)),
+            Some(_) => wait_or(run, memory, now, Step::Azure(Act::Look)),
         };
     }
     if run.deleting && claim.is_none() {
@@ -104,17 +105,14 @@ pub fn next(run: &Run, memory: &Memory, now: Now, limits: &Limits) -> Step {
         return step;
     }
     let step = forward(run, own, claim, now);
-    if is_news(run, memory) {
-        return step;
-    }
-    wait_or(memory, now, step)
+    wait_or(run, memory, now, step)
 }
 
-/// Whether somebody said or did something that this process has not acted on yet: it need not wait for what it waited for.
+/// Whether somebody said something that this process has not acted on yet, or deleted the object, of which status says nothing
+/// yet: it need not wait for what it waited for.
 fn is_news(run: &Run, memory: &Memory) -> bool {
     let word = resolution(run);
-    word.is_some_and(|word| memory.heeded.as_ref() != Some(word))
-        || run.deleting && !memory.heeded_deletion
+    word.is_some_and(|word| memory.heeded.as_ref() != Some(word)) || is_silent_deletion(run)
 }
 
 fn has_open_attempt(run: &Run) -> bool {
@@ -184,8 +182,9 @@ pub(super) fn forward(run: &Run, own: Option<&Attempt>, claim: Option<Claim>, no
     Step::Azure(Act::Look)
 }
 
-pub(super) fn wait_or(memory: &Memory, now: Now, step: Step) -> Step {
-    match memory.not_before {
+pub(super) fn wait_or(run: &Run, memory: &Memory, now: Now, step: Step) -> Step {
+    let own_pace = memory.not_before.filter(|_| !is_news(run, memory));
+    match own_pace.max(memory.refused_until) {
         Some(not_before) if not_before > now.boot => Step::Wait(not_before - now.boot),
         _ => step,
     }

@@ -492,7 +492,7 @@ fn a_run_that_is_held_or_cancelled_chooses_no_point() {
 }
 
 #[test]
-fn a_deletion_cuts_a_wait_short_once() {
+fn a_deletion_cuts_waits_short_until_status_tells_of_it() {
     let attempts = || vec![with_job(accepted(1, S::Running), "j")];
     let follow = Step::Azure(Act::Follow(JobId::new("j")));
     let over = || ended(claimed(attempts()), End::Succeeded);
@@ -505,10 +505,14 @@ fn a_deletion_cuts_a_wait_short_once() {
         let waits = Step::Wait(mins(1));
         assert_eq!(next(&run, &memory, at(60), &LIMITS), waits);
 
-        let run = deleting(run);
+        let mut run = deleting(run);
         assert_eq!(next(&run, &memory, at(60), &LIMITS), step);
 
-        memory.heeded_deletion = true;
+        memory.refused_until = Some(boot(70));
+        let refused = Step::Wait(SignedDuration::from_secs(10));
+        assert_eq!(next(&run, &memory, at(60), &LIMITS), refused);
+
+        run.record.note.message = "the deletion waits until noon".to_owned();
         assert_eq!(next(&run, &memory, at(60), &LIMITS), waits);
     }
 }

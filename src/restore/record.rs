@@ -248,6 +248,8 @@ pub struct Memory {
     pub oldest_job: Option<Timestamp>,
     /// Not earlier than this, by Azure's word or by our own pace, on the boot-time clock.
     pub not_before: Option<SignedDuration>,
+    /// Not earlier than this, whatever is new, as the API server took no word, on the boot-time clock.
+    pub refused_until: Option<SignedDuration>,
     /// How often the same thing was tried in a row: what the pace grows with.
     pub tries: u32,
     /// The job that this process has asked Azure about last: after a long absence, the job of a run may have ended before
@@ -261,9 +263,6 @@ pub struct Memory {
     pub unrecorded: Option<Unrecorded>,
     /// The word of a person that was acted on last, so that it cuts a wait short only once.
     pub heeded: Option<Resolve>,
-    /// Whether this process has acted on the object's deletion, which cuts a wait short once too: status must say what it
-    /// waits for.
-    pub heeded_deletion: bool,
     /// Another run's item lock whose holder was seen to be gone.
     pub vacancy: Option<Vacancy>,
     /// Whether this process has made sure that the run, which needs it no more, does not hold its item lock.
@@ -313,6 +312,12 @@ impl Record {
         self.attempts
             .iter()
             .find(|attempt| attempt.number == number)
+    }
+
+    /// Whether it says what a deletion waits for, or how a person lets it go.
+    pub fn tells_of_deletion(&self) -> bool {
+        let says = |words| self.note.message.contains(words);
+        says("the deletion waits") || says("abandon:") || self.unreadable.is_some()
     }
 
     /// Whether the run is blocked because what became of a claim cannot be known.

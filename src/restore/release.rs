@@ -200,14 +200,18 @@ pub fn until_let_go_without_vault(
         .flatten()
 }
 
+/// Whether a deletion waits for the claim, and status does not say so.
+pub fn is_silent_deletion(run: &Run) -> bool {
+    waits_for_claim(run) && !run.record.tells_of_deletion()
+}
+
+fn waits_for_claim(run: &Run) -> bool {
+    run.deleting && matches!(run.mark, Mark::Standing(_))
+}
+
 /// What is written of a run whose deletion waits, if the record does not say so yet: whatever else it tells, it tells that.
 pub fn told_while_deleting(run: &Run, record: &Record) -> Option<Record> {
-    let waits = run.deleting && matches!(run.mark, Mark::Standing(_));
-    let says = record.note.message.contains("the deletion waits")
-        // What a blocked run says tells a person how to let it go.
-        || record.is_blocked_on_a_claim()
-        || record.unreadable.is_some();
-    (waits && !says).then(|| {
+    (waits_for_claim(run) && !record.tells_of_deletion()).then(|| {
         let mut told = record.clone();
         told.note.message = format!(
             "the deletion waits until it is certain what became of the restore; {}",

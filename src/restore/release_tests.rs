@@ -1,5 +1,6 @@
 use super::super::facts::{JobDetail, JobStatus as J};
 use super::super::fixtures::*;
+use super::super::questions::resolve_help;
 use super::super::record::AttemptState as S;
 use super::*;
 
@@ -350,8 +351,13 @@ fn whatever_is_written_while_a_deletion_waits_says_that_it_does() {
     assert_eq!(told_while_deleting(&run, &told), None, "once is enough");
 
     let mut blocked = run.clone();
-    blocked.record.attempts[0].state = S::Blocked;
+    blocked.record.note.message = resolve_help(&blocked);
     assert_eq!(told_while_deleting(&blocked, &blocked.record), None);
+    // The word that an older claim waits for says nothing of this one.
+    let mut blocked_before = run.clone();
+    blocked_before.record.attempts[0].state = S::Blocked;
+    let told = told_while_deleting(&blocked_before, &blocked_before.record);
+    assert!(told.is_some());
     let mut unreadable = run.clone();
     unreadable.record.unreadable = Some("why".to_owned());
     assert_eq!(told_while_deleting(&unreadable, &unreadable.record), None);

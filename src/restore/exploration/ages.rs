@@ -118,11 +118,12 @@ impl Oldest {
         // How long a job has stood still is said, and decides nothing: in these worlds nobody says it.
         memory.stillness = None;
         memory.oldest_job = None;
-        memory.not_before = memory
-            .not_before
-            .map(|instant| ticks_of(instant) - passed)
-            .filter(|left| *left > 0)
-            .map(boot);
+        for pause in [&mut memory.not_before, &mut memory.refused_until] {
+            *pause = pause
+                .map(|instant| ticks_of(instant) - passed)
+                .filter(|left| *left > 0)
+                .map(boot);
+        }
         memory.tries = memory.tries.min(5);
         memory.asked_for = memory
             .asked_for

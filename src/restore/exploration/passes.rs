@@ -85,8 +85,6 @@ struct Sight {
     drawn: Option<Ticks>,
     /// What it began with, while it is at its lock: what it does next it decides by the clock of its first read.
     begun: Option<u32>,
-    /// Whether it had heeded the deletion of its object before it began: what it leaves behind when a write fails depends on it.
-    knew: bool,
     answers: Vec<Step>,
 }
 
@@ -245,7 +243,6 @@ impl Passes {
             length: node.length,
             drawn: drawn.filter(|_| !over),
             begun,
-            knew: !over && self.tables.memory(node.root.memory).heeded_deletion,
             answers: if over { Vec::new() } else { seen.collect() },
         }
     }

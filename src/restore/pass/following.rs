@@ -1,12 +1,12 @@
 //! Follows the operation, then the job.
 
-use super::super::facts::{JobDetail, JobSummary, OperationStatus, VaultError};
 use jiff::SignedDuration;
 
+use super::super::adoption;
+use super::super::facts::{JobDetail, JobSummary, OperationStatus, VaultError};
 use super::super::ids::{JobId, OperationId};
 use super::super::item_lock::Turn;
 use super::super::look::Look;
-use super::super::pace::{self};
 use super::super::ports::{Budget, Clock, JobsNeed, RunStore, StoreError, Stored, Vault};
 use super::super::progress;
 use super::super::questions::{claim_of, item_of};
@@ -66,16 +66,10 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
     ) -> Result<After, StoreError> {
         let run = &stored.run;
         let now = self.clock.now();
-        let since = run
-            .record
-            .job
-            .as_ref()
-            .and_then(|job| job.summary.started)
-            .or(run.record.trigger_time);
         let need = JobsNeed {
             begun_after: None,
             any_age: false,
-            since: since.map(|since| pace::listable(since, now)),
+            since: self.oldest_interest(run, now),
         };
         let listing = match self.prepare(&vault, need).await {
             Ok(listing) => listing,
@@ -102,6 +96,7 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
             return self.look(vault, stored).await;
         }
         let mut record = run.record.clone();
+        adoption::listed(&mut record, run.key, &look.untold());
         let seen = listing.job(&id).map(|seen| &seen.job);
         let after = match self.job_detail(&vault, run, &id, seen).await {
             Ok(Some(job)) => {

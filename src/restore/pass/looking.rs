@@ -233,9 +233,9 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
         Ok(after)
     }
 
-    /// Where a look must begin so that it shows every job of this run that decides something: older ones than those of the
+    /// Where a listing must begin so that it shows every job of this run that decides something: older ones than those of the
     /// listing before would else not be shown again.
-    fn oldest_interest(&self, run: &Run, now: Now) -> Option<Timestamp> {
+    pub(super) fn oldest_interest(&self, run: &Run, now: Now) -> Option<Timestamp> {
         let record = &run.record;
         let claimed = record.attempts.iter().filter_map(|attempt| attempt.claimed);
         let read = record.job.as_ref().and_then(|job| job.summary.started);

@@ -56,16 +56,11 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
     /// # Errors
     /// When the object cannot be read or written; nothing is lost, the next pass starts again from a read.
     pub async fn run(mut self) -> Result<After, StoreError> {
-        let knew = self.memory.heeded_deletion;
         let result = Box::pin(self.step()).await;
-        if result.is_err() && self.memory.heeded_deletion && !knew {
-            // Nothing was written of the deletion yet: the next pass need not wait either.
-            self.memory.not_before = None;
-        }
         if let Err(StoreError::Refused(_) | StoreError::Lost(_)) = &result {
             // The API server is in trouble, or refuses for good; Azure is not asked again each time that is found out.
             let soon = self.clock.now().boot + pace::AFTER_REFUSED_WRITE;
-            self.memory.not_before = self.memory.not_before.max(Some(soon));
+            self.memory.refused_until = Some(soon);
         }
         result
     }
@@ -88,7 +83,6 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
         }
         let step = plan::next(&stored.run, self.memory, now, self.limits);
         tracing::debug!(step = ?step, "next step");
-        self.memory.heeded_deletion = stored.run.deleting;
         match step {
             Step::Rest => Ok(After::Rest),
             Step::Wait(duration) => Ok(After::In(duration)),

@@ -118,7 +118,12 @@ impl RunStore for Port {
 
     async fn read(&self) -> Result<Stored<u64>, StoreError> {
         let read_at = self.now();
-        self.access(|world| stored(world, self.run, read_at)).await
+        self.access(|world| {
+            let stored = stored(world, self.run, read_at)?;
+            world.runs[self.run].places[self.process].knows_deletion = stored.run.deleting;
+            Ok(stored)
+        })
+        .await
     }
 
     async fn write_claim(

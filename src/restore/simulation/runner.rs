@@ -376,7 +376,8 @@ fn step(shared: &Shared, (run, process): (usize, usize), seat: &mut Seat) -> boo
         Ok(After::In(wait)) => wait > AFTER_REFUSED_WRITE,
         Err(_) => false,
     };
-    if waits && seat.memory.heeded_deletion {
+    let place = &world.runs[run].places[process];
+    if waits && place.knows_deletion && !place.dirty {
         world.deletion_is_told(run);
     }
     let now = world.now;

@@ -138,6 +138,8 @@ pub struct Place {
     pub next_pass: Option<Ms>,
     /// The object changed while a pass ran.
     pub dirty: bool,
+    /// Its last read showed an object that is being deleted.
+    pub knows_deletion: bool,
     pub last_claim: Option<Claim>,
     /// The attempt of a 2xx that this pass got and has not written down.
     pub got_2xx: Option<u8>,

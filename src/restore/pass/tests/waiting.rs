@@ -13,14 +13,13 @@ fn after_a_refused_write_azure_is_not_asked_again_at_once() {
     ] {
         let run = claimed(vec![attempt(1, S::Unknown)]);
         let mut memory = memory_of(&run);
-        memory.not_before = None;
         let paper = paper(run);
         paper.sheet().refuses = Some(error.clone());
 
         let result = paper.pass_without_vault(&mut memory);
 
         assert_eq!(result, Err(error.clone()));
-        assert_eq!(memory.not_before, waits, "{error:?}");
+        assert_eq!(memory.refused_until, waits, "{error:?}");
     }
 }
 

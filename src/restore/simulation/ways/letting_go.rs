@@ -46,13 +46,16 @@ fn way_10_no_attempt_follows_a_failed_job_before_lists_show_it_for_good() {
 fn way_11_an_abandonment_counts_only_for_a_claim_that_is_blocked() {
     let played = a_scene()
         .answering([Answer::LosesAnswerAfterEffect])
-        .listing_after(3 * MINUTE)
+        .listing_after(8 * MINUTE)
         .with([
             Until(Moment::Posted),
             Do(Event::Says(Word::Abandon)),
             Do(Event::Delete),
         ])
-        .later(MINUTE, Event::Apply)
+        // Who remembers the claim would not send again.
+        .later(MINUTE, Event::Crash(0))
+        .later(MINUTE, Event::Crash(1))
+        .later(7 * MINUTE, Event::Apply)
         .later(20 * MINUTE, Event::Apply)
         .play();
 
@@ -87,6 +90,9 @@ fn way_11_an_early_abandonment_does_not_let_go_of_a_job_that_lists_may_forget() 
 fn way_13_a_job_that_cannot_be_found_by_its_id_keeps_its_claim() {
     let played = a_scene()
         .with_ids_left_out()
+        // Who remembers the claim would not send again.
+        .later(8 * MINUTE, Event::Crash(0))
+        .later(8 * MINUTE, Event::Crash(1))
         .later(8 * MINUTE, Event::EraseStatus)
         .play();
 
