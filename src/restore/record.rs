@@ -279,8 +279,10 @@ impl Memory {
 
     /// Notes a complete listing.
     pub fn saw(&mut self, listing: &Listing) {
-        self.last_look = self.last_look.max(Some(listing.begun.boot));
-        self.looks_in_vain_since = None;
+        let begun = listing.begun.boot;
+        self.last_look = self.last_look.max(Some(begun));
+        // One that was begun before says nothing of now.
+        self.looks_in_vain_since = self.looks_in_vain_since.filter(|since| begun < *since);
     }
 
     /// Notes that a listing shows a job; only the first one counts.

@@ -79,7 +79,6 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
                     .await;
             }
         };
-        self.memory.saw(&listing);
         self.note_listed(run, &listing);
         let matching = self.compare(run, &listing).await?;
         let look = Look {

@@ -36,7 +36,6 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
             Ok(listing) => listing,
             Err(error) => return self.look_failed(&stored, &error).await,
         };
-        self.memory.saw(&listing);
         let run = &stored.run;
         let matching = self.compare(run, &listing).await?;
         let now = self.clock.now();

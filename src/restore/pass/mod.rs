@@ -196,7 +196,9 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
 
     async fn prepare(&mut self, vault: &V, need: JobsNeed) -> Result<Listing, VaultError> {
         vault.ready().await?;
-        vault.jobs(need).await
+        let listing = vault.jobs(need).await?;
+        self.memory.saw(&listing);
+        Ok(listing)
     }
 
     async fn trouble(

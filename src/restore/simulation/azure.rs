@@ -72,6 +72,12 @@ impl World {
         }
     }
 
+    /// This process learns nothing of the run's vault now.
+    pub fn asked_in_vain(&mut self, run: usize, process: usize) {
+        let place = &mut self.runs[run].places[process];
+        place.in_vain_since.get_or_insert(self.now);
+    }
+
     fn vault_error(&mut self) -> VaultError {
         let kind = match self.rng.u32(0..4) {
             0 => RefusalKind::Throttled,
@@ -97,6 +103,7 @@ impl Port {
         let result = {
             let mut world = self.world.lock();
             if world.trouble() {
+                world.asked_in_vain(self.run, self.process);
                 Err(world.vault_error())
             } else {
                 answer(&mut world)
@@ -131,6 +138,7 @@ impl Vault for Port {
     async fn ready(&self) -> Result<(), VaultError> {
         let mut world = self.world.lock();
         if world.trouble() {
+            world.asked_in_vain(self.run, self.process);
             Err(world.vault_error())
         } else {
             Ok(())
@@ -297,12 +305,18 @@ impl Vault for Port {
 
     async fn jobs(&self, need: JobsNeed) -> Result<Listing, VaultError> {
         if let Some(listing) = self.shown(need) {
+            let mut world = self.world.lock();
+            let at = world.processes[self.process].board.complete;
+            let place = &mut world.runs[self.run].places[self.process];
+            let begun = at.map_or(0, |(_, begun, _)| begun);
+            place.in_vain_since = place.in_vain_since.filter(|since| begun < *since);
             return Ok(listing);
         }
         let begun = self.now();
         let begun_ms = self.world.lock().now;
-        let process = self.process;
+        let (run, process) = (self.run, self.process);
         self.ask(|world| {
+            world.runs[run].places[process].in_vain_since = None;
             let before = world.processes[process].board.complete.map(|(_, at, _)| at);
             // Azure may answer from any instant after the request was begun; the earliest shows the least.
             let from = before.map_or(0, |before| {

@@ -199,8 +199,12 @@ fn start(shared: &Shared, (run, process): (usize, usize), mut memory: Memory) ->
         run,
     };
     Box::pin(async move {
-        let vault = match port.world.lock().vault_gone.clone() {
-            Some(note) => Err(note),
+        let gone = port.world.lock().vault_gone.clone();
+        let vault = match gone {
+            Some(note) => {
+                port.world.lock().asked_in_vain(run, process);
+                Err(note)
+            }
             None => Ok(port.clone()),
         };
         let pass = Pass {

@@ -143,6 +143,8 @@ pub struct Place {
     pub last_claim: Option<Claim>,
     /// The attempt of a 2xx that this pass got and has not written down.
     pub got_2xx: Option<u8>,
+    /// Since when Azure tells this process nothing of the run's vault.
+    pub in_vain_since: Option<Ms>,
     /// Starts of its latest passes.
     pub passes: Vec<Ms>,
 }

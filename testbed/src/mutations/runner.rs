@@ -12,7 +12,7 @@ use crate::TestbedError;
 const LONGEST_CHECK: Duration = Duration::from_secs(180);
 
 /// So many states of a world are visited, breadth first: each mistake shows before.
-const MOST_STATES: u32 = 200_000;
+const MOST_STATES: u32 = 1_000_000;
 
 /// What a check said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
