@@ -42,7 +42,7 @@
 //!   same step as the list that asked for them; what a pass does between two calls nobody else sees.
 //! * *Waits* are rounded up to ticks and cut at four: a pass may always come earlier, as somebody may change the object.
 //! * *One pass at a time stands still* while time passes: two that both do are not explored.
-//! * *Hashes of 64 bits* stand for states: with ten million of them the chance that two are taken for one is one in 370,000.
+//! * *Hashes of 64 bits* stand for states: with a hundred million of them the chance that two are taken for one is one in 3,700.
 //!
 //! `VMRESTORE_EXPLORE=all` explores all worlds, otherwise only the quick ones; `VMRESTORE_WORLD` names one, or a part of its name;
 //! `VMRESTORE_STATES` stops each at so many states.
@@ -71,8 +71,8 @@ mod worlds;
 use search::{Found, explore};
 use worlds::{Bounds, LATE, WORLDS};
 
-/// States of a world, at most: about five gigabytes. The table says when it was not enough.
-const MOST: usize = 100_000_000;
+/// States of a world, at most: about four gigabytes. The table says when it was not enough.
+const MOST: usize = 400_000_000;
 
 fn told(bounds: &Bounds, found: &Found) -> String {
     let whole = if found.stopped {

@@ -320,6 +320,7 @@ fn meddle(state: &mut State, run: usize, action: Move) {
         return;
     };
     let claim = object.mark.standing();
+    let is_claimed = object.mark != Marked::None;
     let name = claim.map_or(0, |claim| claim.name);
     match action {
         Move::EraseStatus(_) => {
@@ -350,8 +351,12 @@ fn meddle(state: &mut State, run: usize, action: Move) {
             intended.in_doubt = false;
         }
         Move::Adopt(_, job) => object.resolve = Some(Word::Adopt(name, job)),
-        Move::Abandon(_) => object.resolve = Some(Word::Abandon(name)),
+        Move::Abandon(_) => {
+            object.resolve = Some(Word::Abandon(name));
+            // Who applies the object again means it.
+            intended.in_doubt = false;
+        }
         _ => object.deleting = true,
     }
-    intended.edited |= matches!(action, Move::StartByNow(_)) && claim.is_some();
+    intended.edited |= matches!(action, Move::StartByNow(_)) && is_claimed;
 }

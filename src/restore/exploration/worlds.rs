@@ -124,6 +124,13 @@ const TROUBLE: Bounds = Bounds {
     ..NONE
 };
 
+/// Two passes meet each other and a fault of any kind.
+const BOUNDED: Bounds = Bounds {
+    interruptions: Some(2),
+    sleeps: Some(1),
+    ..ONE
+};
+
 /// All of them.
 pub const WORLDS: &[Bounds] = &[
     Bounds {
@@ -253,17 +260,6 @@ pub const WORLDS: &[Bounds] = &[
         ..NONE
     },
     Bounds {
-        name: "disks: two faults of any kind",
-        faults: 2,
-        ..ONE
-    },
-    Bounds {
-        name: "original: two faults of any kind",
-        runs: ORIGINAL,
-        faults: 2,
-        ..ONE
-    },
-    Bounds {
         name: "disks: 2 processes, no fault",
         interruptions: Some(3),
         sleeps: Some(1),
@@ -290,18 +286,14 @@ pub const WORLDS: &[Bounds] = &[
     },
     Bounds {
         name: "disks: 2 processes, any fault",
-        interruptions: Some(2),
-        sleeps: Some(1),
         processes: 2,
-        ..ONE
+        ..BOUNDED
     },
     Bounds {
         name: "original: 2 processes, any fault",
-        interruptions: Some(2),
-        sleeps: Some(1),
         runs: ORIGINAL,
         processes: 2,
-        ..ONE
+        ..BOUNDED
     },
     Bounds {
         name: "two originals, no fault",
@@ -310,25 +302,18 @@ pub const WORLDS: &[Bounds] = &[
         ..ONE
     },
     Bounds {
-        name: "two originals, deletion",
-        interruptions: Some(2),
-        sleeps: Some(1),
-        runs: TWO_ORIGINAL,
-        deletions: true,
-        ..NONE
-    },
-    Bounds {
         name: "two originals, any fault",
-        interruptions: Some(2),
-        sleeps: Some(1),
         runs: TWO_ORIGINAL,
-        ..ONE
+        ..BOUNDED
     },
     Bounds {
         name: "original and disks of one vm, any fault",
-        interruptions: Some(2),
-        sleeps: Some(1),
         runs: ORIGINAL_AND_DISKS,
+        ..BOUNDED
+    },
+    Bounds {
+        name: "disks: two faults of any kind",
+        faults: 2,
         ..ONE
     },
 ];
