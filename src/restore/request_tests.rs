@@ -179,18 +179,54 @@ fn what_an_intent_asks_for_takes_place_and_tier_from_the_point() {
     );
 }
 
-#[test]
-fn only_replacing_disks_destroys_and_only_another_vm_is_made() {
-    let replaces = Target::OriginalLocation {
+fn original_location() -> Target {
+    Target::OriginalLocation {
         storage_account: account("a"),
-    };
-    let makes = Target::AlternateLocation {
+    }
+}
+
+fn alternate_location() -> Target {
+    Target::AlternateLocation {
         storage_account: account("a"),
         resource_group: ArmId::new("g"),
         virtual_machine: ArmId::new("vm"),
         virtual_network: ArmId::new("n"),
         subnet: ArmId::new("s"),
-    };
+    }
+}
+
+#[test]
+fn each_type_names_itself_and_the_places_that_it_has() {
+    let places = [
+        "targetResourceGroupId",
+        "targetVirtualMachineId",
+        "virtualNetworkId",
+        "subnetId",
+    ];
+    for (target, name, sent) in [
+        (disks(None), "RestoreDisks", [None; 4]),
+        (original_location(), "OriginalLocation", [None; 4]),
+        (
+            alternate_location(),
+            "AlternateLocation",
+            [Some("g"), Some("vm"), Some("n"), Some("s")],
+        ),
+    ] {
+        let body = properties(&a_request(target));
+
+        assert_eq!(body["recoveryType"], name);
+        assert_eq!(places.map(|place| body[place].as_str()), sent, "{name}");
+    }
+    let group = format!("{SUBSCRIPTION}/resourceGroups/g");
+    assert_eq!(
+        properties(&a_request(disks(Some("g"))))["targetResourceGroupId"],
+        group
+    );
+}
+
+#[test]
+fn only_replacing_disks_destroys_and_only_another_vm_is_made() {
+    let (replaces, makes) = (original_location(), alternate_location());
 
     let words = |target: &Target| {
         (

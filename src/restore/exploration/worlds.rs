@@ -260,6 +260,20 @@ pub const WORLDS: &[Bounds] = &[
         ..NONE
     },
     Bounds {
+        name: "disks: two of crashes and status and claim",
+        faults: 2,
+        crashes: true,
+        meddling: true,
+        ..NONE
+    },
+    Bounds {
+        name: "disks: two of deletion and status and claim",
+        faults: 2,
+        meddling: true,
+        deletions: true,
+        ..NONE
+    },
+    Bounds {
         name: "disks: 2 processes, no fault",
         interruptions: Some(3),
         sleeps: Some(1),
@@ -310,11 +324,6 @@ pub const WORLDS: &[Bounds] = &[
         name: "original and disks of one vm, any fault",
         runs: ORIGINAL_AND_DISKS,
         ..BOUNDED
-    },
-    Bounds {
-        name: "disks: two faults of any kind",
-        faults: 2,
-        ..ONE
     },
 ];
 
