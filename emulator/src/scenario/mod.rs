@@ -201,6 +201,20 @@ impl Scenario {
         named.unwrap_or_else(|| self.tenants.first().map_or("", |tenant| tenant.id.as_str()))
     }
 
+    /// The tenant that a subscription belongs to: that of its vaults, else that of the guards in it.
+    pub fn tenant_of(&self, subscription: &str) -> &str {
+        let mut tenants = self.vaults.iter().filter_map(|vault| {
+            let here = vault.subscription_id.eq_ignore_ascii_case(subscription);
+            here.then_some(vault.tenant.as_deref())
+        });
+        let mut of_guards = self.vaults.iter().filter_map(|vault| {
+            let guard = vault.resource_guard.as_ref()?;
+            let tenant = guard.tenant.as_deref().or(vault.tenant.as_deref());
+            in_subscription(&guard.id, subscription).then_some(tenant)
+        });
+        self.tenant_id(tenants.next().or_else(|| of_guards.next()).flatten())
+    }
+
     /// The vault of that name, without regard to case.
     pub fn vault(&self, subscription: &str, group: &str, name: &str) -> Option<&Vault> {
         self.vaults.iter().find(|vault| {
@@ -238,8 +252,13 @@ impl Scenario {
                 .map(|machine| machine.id(vault))
         });
         let networks = self.virtual_networks.iter().map(|net| net.id.clone());
+        let guards = self.vaults.iter().filter_map(|vault| {
+            let guard = vault.resource_guard.as_ref()?;
+            Some(guard.id.clone())
+        });
         vaults
             .chain(machines)
+            .chain(guards)
             .chain(networks)
             .chain(self.storage_accounts.iter().cloned())
             .chain(self.resource_groups.iter().cloned())
