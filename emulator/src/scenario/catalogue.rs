@@ -55,6 +55,8 @@ pub const ENCRYPTED_SELECTION: &str = "UserErrorEncryptedVmNotSupportedWithDiskE
 /// Failures that Azure is known to have, by their text only: these names are made up.
 pub const TARGET_EXISTS: &str = "UserErrorTargetVirtualMachineAlreadyExists";
 pub const NO_NETWORK: &str = "UserErrorTargetNetworkOrSubnetNotFound";
+pub const ACCOUNT_ELSEWHERE: &str = "UserErrorStorageAccountRegionMismatch";
+pub const ACCOUNT_UNSUITED: &str = "UserErrorStorageAccountTypeNotSupported";
 pub const NO_GROUP: &str = "UserErrorTargetResourceGroupNotFound";
 
 use Place::{Failed, Operation, Request, Warned};
@@ -206,10 +208,16 @@ pub const KNOWN: &[Known] = &[
         "Wait, or choose another storage account.",
     ),
     known(
-        "UserErrorStorageAccountRegionMismatch",
+        ACCOUNT_ELSEWHERE,
         Failed(400_913),
         "The storage account is not in the region of the vault.",
         "Choose a storage account in the region of the vault.",
+    ),
+    known(
+        ACCOUNT_UNSUITED,
+        Failed(400_918),
+        "The type of the storage account is not supported.",
+        "Choose a general purpose storage account without zone redundancy.",
     ),
     known(
         TARGET_EXISTS,

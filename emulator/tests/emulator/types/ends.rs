@@ -43,6 +43,59 @@ async fn what_does_not_exist_is_noticed_late() {
 }
 
 #[tokio::test]
+async fn a_storage_account_that_cannot_be_used_is_noticed_late() {
+    let azure = Azure::start().await;
+    let cases = [
+        (
+            json!({"location": "eastus"}),
+            "UserErrorStorageAccountRegionMismatch",
+        ),
+        (
+            json!({"sku": "Standard_ZRS"}),
+            "UserErrorStorageAccountTypeNotSupported",
+        ),
+        (
+            json!({"kind": "BlobStorage"}),
+            "UserErrorStorageAccountTypeNotSupported",
+        ),
+        (
+            json!({"sku": "Premium_LRS", "networkRules": true}),
+            "UserErrorStorageAccountTypeNotSupported",
+        ),
+        (json!({"sku": "Premium_LRS"}), ""),
+        (json!({"networkRules": true}), ""),
+        (json!({"location": "WestUS", "kind": "Storage"}), ""),
+    ];
+
+    for (fields, title) in cases {
+        let id = account("staging");
+        let mut staging = fields.clone();
+        staging["id"] = json!(id);
+        azure
+            .admin(
+                "PATCH",
+                "scenario",
+                json!({"storageAccounts": [account("testAccount"), staging]}),
+            )
+            .await;
+
+        let shown = azure.get(&id).await.body;
+        let job = run(&azure, &TEST_VM, &json!({"storageAccountId": id})).await;
+
+        for field in ["location", "kind"] {
+            if !fields[field].is_null() {
+                assert_eq!(shown[field], fields[field]);
+            }
+        }
+        if !fields["sku"].is_null() {
+            assert_eq!(shown["sku"]["name"], fields["sku"]);
+        }
+        let error = job["errorDetails"][0]["errorTitle"].as_str();
+        assert_eq!(error.unwrap_or_default(), title, "{fields}");
+    }
+}
+
+#[tokio::test]
 async fn ends_that_are_not_success_leave_what_they_are_known_to_leave() {
     let azure = Azure::start().await;
     let cases = [
