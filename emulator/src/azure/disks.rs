@@ -169,7 +169,7 @@ fn shown_restored(done: &Done<'_>, disk: &Placed, users: &Users) -> Value {
     let Done { restore, state } = done;
     let request = &restore.request;
     // Snapshots are restored, copies of the vault are imported (CONTRACT 8).
-    let option = if request.source.from_snapshot {
+    let option = if request.source.from_snapshot && !request.needs_vault_copy() {
         "Restore"
     } else {
         "Import"

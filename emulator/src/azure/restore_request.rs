@@ -9,7 +9,7 @@ use super::restore_rules::{self, Facts};
 use crate::http::Reply;
 use crate::scenario::{RecoveryPoint, Vault, VirtualMachine};
 use crate::wire::invalid_input;
-use crate::world::{NetworkAccess, Requested, Source};
+use crate::world::{NetworkAccess, Rehydration, Requested, Source};
 
 const OBJECT_TYPES: &[&str] = &[
     "IaasVMRestoreRequest",
@@ -78,7 +78,9 @@ fn fields(request: &Value, facts: &Facts<'_>) -> Result<Requested, Reply> {
     let (account, by_vault_identity) = storage_account(request)?;
     Ok(Requested {
         recovery_type: required(request, "recoveryType")?.to_owned(),
+        point_name: facts.point.name.clone(),
         point_time: Some(facts.point.time),
+        rehydration: rehydration(request, facts.point)?,
         storage_account: account.to_owned(),
         target_group_id: owned(resource_group(request, "targetResourceGroupId")?),
         target_machine_id: owned(id(request, "targetVirtualMachineId", MACHINES)?),
@@ -96,18 +98,52 @@ fn fields(request: &Value, facts: &Facts<'_>) -> Result<Requested, Reply> {
 }
 
 fn source(vault: &Vault, machine: &VirtualMachine, point: &RecoveryPoint) -> Source {
-    let snapshot = |kind: &str, status: &str| kind == "InstantRP" && status == "Valid";
     Source {
         machine_id: machine.id(vault),
         data_disks: machine.data_disks,
         os_type: machine.os_type.clone(),
         private_disks: machine.private_disks,
         region: vault.region.clone(),
-        from_snapshot: point
-            .tiers
-            .iter()
-            .any(|tier| snapshot(&tier.kind, &tier.status)),
+        from_snapshot: point.has_snapshot(),
     }
+}
+
+/// What the request says of an archived copy that must be brought back first. A point of which only that is left is restored
+/// with such a request; any other point is read as it is.
+fn rehydration(request: &Value, point: &RecoveryPoint) -> Result<Option<Rehydration>, Reply> {
+    if request["objectType"] != "IaasVMRestoreWithRehydrationRequest" {
+        return if point.is_only_archived() {
+            Err(invalid_input(
+                "the recovery point is archived; use IaasVMRestoreWithRehydrationRequest",
+            ))
+        } else {
+            Ok(None)
+        };
+    }
+    let Some(info) = object(request, "recoveryPointRehydrationInfo")? else {
+        return Err(invalid_input("recoveryPointRehydrationInfo is missing"));
+    };
+    let priority = required(info, "rehydrationPriority")?;
+    if !["Standard", "High"].contains(&priority) {
+        return Err(invalid_input(
+            "rehydrationPriority must be Standard or High",
+        ));
+    }
+    let stays = required(info, "rehydrationRetentionDuration")?;
+    let stays = Some(stays)
+        .filter(|text| text.starts_with('P'))
+        .and_then(|text| text.parse::<jiff::Span>().ok())
+        .and_then(|span| {
+            span.to_duration(jiff::SpanRelativeTo::days_are_24_hours())
+                .ok()
+        })
+        .ok_or_else(|| {
+            invalid_input("rehydrationRetentionDuration must be a duration of ISO 8601")
+        })?;
+    Ok(point.is_only_archived().then(|| Rehydration {
+        priority: priority.to_owned(),
+        stays,
+    }))
 }
 
 /// The account, and whether it is reached as the vault.

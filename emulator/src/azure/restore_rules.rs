@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::request_fields::{last_segment, object, required, text, texts, truth};
+use super::request_fields::{last_segment, object, text, texts, truth};
 use super::restore_request::check_identity;
 use crate::http::Reply;
 use crate::scenario::{RecoveryPoint, Vault, VirtualMachine};
@@ -28,7 +28,7 @@ pub fn check(request: &Value, requested: &Requested, facts: &Facts<'_>) -> Check
         "OriginalLocation" => original_location(requested, facts)?,
         _ => restore_disks(requested, facts)?,
     }
-    archived(request, facts)?;
+    copied(requested, facts)?;
     check_identity(request, facts.vault)?;
     encryption(request, requested, facts)?;
     placement(request, requested, facts)?;
@@ -115,37 +115,18 @@ fn restore_disks(requested: &Requested, facts: &Facts<'_>) -> Checked {
     }
 }
 
-/// A point of which only an archived copy can be read is restored with the request that brings it back first.
-fn archived(request: &Value, facts: &Facts<'_>) -> Checked {
-    let valid = |wanted: &str| {
-        let mut tiers = facts.point.tiers.iter();
-        tiers.any(|tier| tier.kind == wanted && tier.status == "Valid")
+/// Some restores read the copy in the vault, which is complete some time after the snapshot.
+fn copied(requested: &Requested, facts: &Facts<'_>) -> Checked {
+    let what = if requested.is("OriginalLocation") {
+        "OriginalLocation"
+    } else if requested.needs_vault_copy() {
+        "a restore into a zone or another subscription"
+    } else {
+        return Ok(());
     };
-    let rehydrated = facts
-        .point
-        .tiers
-        .iter()
-        .any(|tier| tier.status == "Rehydrated");
-    let only_archived =
-        valid("ArchivedRP") && !valid("InstantRP") && !valid("HardenedRP") && !rehydrated;
-    if request["objectType"] != "IaasVMRestoreWithRehydrationRequest" {
-        return refuse_if(
-            only_archived,
-            "the recovery point is archived; use IaasVMRestoreWithRehydrationRequest",
-        );
-    }
-    let Some(info) = object(request, "recoveryPointRehydrationInfo")? else {
-        return Err(invalid_input("recoveryPointRehydrationInfo is missing"));
-    };
-    let priority = required(info, "rehydrationPriority")?;
     refuse_if(
-        !["Standard", "High"].contains(&priority),
-        "rehydrationPriority must be Standard or High",
-    )?;
-    let duration = required(info, "rehydrationRetentionDuration")?;
-    refuse_if(
-        !duration.starts_with('P') || duration.parse::<jiff::Span>().is_err(),
-        "rehydrationRetentionDuration must be a duration of ISO 8601",
+        facts.point.has_snapshot() && !facts.point.is_in_vault(),
+        &format!("{what} needs a recovery point whose data has been transferred to the vault"),
     )
 }
 
@@ -183,10 +164,7 @@ fn placement(request: &Value, requested: &Requested, facts: &Facts<'_>) -> Check
         zone(&requested.edge_zone) != zone(&facts.machine.edge_zone),
         "extendedLocation must be that of the recovery point",
     )?;
-    let elsewhere = requested
-        .target_group_id
-        .as_ref()
-        .is_some_and(|group| subscription(group) != subscription(&requested.source.machine_id));
+    let elsewhere = requested.is_elsewhere();
     refuse_if(
         elsewhere && !facts.vault.cross_subscription_restore,
         "the vault does not allow restores to another subscription",
@@ -221,8 +199,4 @@ fn guard(request: &Value, vault: &Vault) -> Checked {
 fn lies_in(id: &str, above: &str) -> bool {
     let above = above.trim_end_matches('/').to_lowercase();
     id.to_lowercase().starts_with(&format!("{above}/"))
-}
-
-fn subscription(id: &str) -> String {
-    id.split('/').nth(2).unwrap_or_default().to_lowercase()
 }

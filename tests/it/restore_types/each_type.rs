@@ -13,6 +13,7 @@ const GUARD: &str = "/subscriptions/00000000-0000-0000-0000-000000000007/resourc
 async fn every_type_is_sent_as_it_was_asked_for_and_ends() {
     let world = World::start("types").await;
     world.azure.give_vault_identity().await;
+    world.azure.rehydrate_within("2m").await;
     let archived = json!({"tiers": ["ArchivedRP"]});
     let cases = [
         ("t-disks", a_restore("t-disks", "testRG/t-disks"), json!({})),
@@ -103,6 +104,15 @@ async fn every_type_is_sent_as_it_was_asked_for_and_ends() {
         json!({"rehydrationRetentionDuration": "P15D", "rehydrationPriority": "High"});
     assert_eq!(cold["recoveryPointRehydrationInfo"], expected);
     assert_eq!(version, "2024-04-01");
+
+    // While the rehydrated copy is there, nobody needs to ask for it again.
+    let again = world.run(&a_restore("t-again", "testRG/t-cold")).await;
+    assert_eq!(phase(&again), "Succeeded", "{again:#}");
+    let posts = world.azure.posts("t-cold").await;
+    assert_eq!(
+        posts[1]["body"]["properties"]["objectType"],
+        "IaasVMRestoreRequest"
+    );
 }
 
 /// What the recovery point and the vault demand beyond the type: a word about private disks, the edge zone, a guard's request.

@@ -16,7 +16,8 @@ type Case = (&'static str, Restore, Value, &'static str, &'static str);
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_work_is_told_with_its_reason_and_nothing_is_sent() {
     let world = World::start("unsuited").await;
-    let snapshot = json!({"tiers": ["InstantRP"]});
+    // Its snapshot is there, and its data is on the way to the vault.
+    let snapshot = json!({"transferredAfter": "9000h"});
     let disks = |name: &str| a_restore(name, &format!("testRG/{name}"));
     let cases: Vec<Case> = vec![
         (
@@ -39,6 +40,13 @@ async fn what_cannot_work_is_told_with_its_reason_and_nothing_is_sent() {
             snapshot.clone(),
             "TransferNotFinished",
             "has not been transferred to the vault yet",
+        ),
+        (
+            "u-far",
+            disks("u-far").with("target.resourceGroupId", ELSEWHERE),
+            snapshot,
+            "TransferNotFinished",
+            "a restore into another subscription (spec.target.resourceGroupId) needs it there",
         ),
         (
             "u-lun",

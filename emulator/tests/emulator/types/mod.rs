@@ -1,5 +1,6 @@
 //! Restores of every type: what each needs and excludes, and what it brings about.
 
+mod copies;
 mod ends;
 mod fields;
 mod machines;
