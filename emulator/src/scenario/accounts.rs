@@ -64,8 +64,9 @@ impl StorageAccount {
     pub fn suits(&self, managed: bool) -> bool {
         let is = |text: &str, word: &str| text.eq_ignore_ascii_case(word);
         let sku = self.sku.to_lowercase();
-        !is(&self.kind, "BlobStorage")
-            && !sku.ends_with("_zrs")
-            && !(managed && self.network_rules && sku.starts_with("premium"))
+        let walled = self.network_rules && sku.starts_with("premium");
+        let unsuited =
+            is(&self.kind, "BlobStorage") || sku.ends_with("_zrs") || (managed && walled);
+        !unsuited
     }
 }
