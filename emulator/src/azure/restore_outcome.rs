@@ -27,7 +27,7 @@ pub fn of(
         .flatten();
     if let Some(known) = unreadable.or(missing).and_then(catalogue::find) {
         behaviour.outcome = Outcome::Completed;
-        known.apply(&mut behaviour);
+        behaviour.take(known);
     }
     behaviour
 }

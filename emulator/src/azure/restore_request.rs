@@ -2,9 +2,7 @@
 
 use serde_json::Value;
 
-use super::request_fields::{
-    id, last_segment, luns, object, required, resource_group, subnet, text, truth,
-};
+use super::request_fields::{id, luns, object, required, resource_group, subnet, text};
 use super::restore_rules::{self, Facts};
 use crate::http::Reply;
 use crate::scenario::{RecoveryPoint, Vault, VirtualMachine};
@@ -216,33 +214,4 @@ fn edge_zone(request: &Value) -> Result<Option<String>, Reply> {
         return Err(invalid_input(&format!("extendedLocation.type '{kind}'")));
     }
     required(location, "name").map(|name| Some(name.to_owned()))
-}
-
-/// Checks the forms of `identityInfo`, and that the vault has the identity.
-pub fn check_identity(request: &Value, vault: &Vault) -> Result<(), Reply> {
-    let Some(info) = object(request, "identityInfo")? else {
-        return Ok(());
-    };
-    let system = truth(info, "isSystemAssignedIdentity")?;
-    let assigned = id(
-        info,
-        "managedIdentityResourceId",
-        "Microsoft.ManagedIdentity/userAssignedIdentities",
-    )?;
-    let has = match (system, assigned) {
-        (true, None) => vault.identity.system_assigned,
-        (false, Some(assigned)) => vault.identity.has(assigned),
-        _ => {
-            return Err(invalid_input(
-                "identityInfo needs either isSystemAssignedIdentity or managedIdentityResourceId",
-            ));
-        }
-    };
-    if has {
-        return Ok(());
-    }
-    let name = assigned.map_or("a system assigned identity", last_segment);
-    Err(invalid_input(&format!(
-        "identityInfo: the vault does not have {name}"
-    )))
 }

@@ -2,8 +2,7 @@
 
 use serde_json::Value;
 
-use super::request_fields::{last_segment, object, text, texts, truth};
-use super::restore_request::check_identity;
+use super::request_fields::{id, last_segment, object, text, texts, truth};
 use crate::http::Reply;
 use crate::scenario::{RecoveryPoint, Vault, VirtualMachine};
 use crate::wire::invalid_input;
@@ -29,7 +28,7 @@ pub fn check(request: &Value, requested: &Requested, facts: &Facts<'_>) -> Check
         _ => restore_disks(requested, facts)?,
     }
     copied(requested, facts)?;
-    check_identity(request, facts.vault)?;
+    identity(request, facts.vault)?;
     encryption(request, requested, facts)?;
     placement(request, requested, facts)?;
     guard(request, facts.vault)
@@ -128,6 +127,35 @@ fn copied(requested: &Requested, facts: &Facts<'_>) -> Checked {
         facts.point.has_snapshot() && !facts.point.is_in_vault(),
         &format!("{what} needs a recovery point whose data has been transferred to the vault"),
     )
+}
+
+/// The forms of `identityInfo`, and that the vault has the identity.
+fn identity(request: &Value, vault: &Vault) -> Checked {
+    let Some(info) = object(request, "identityInfo")? else {
+        return Ok(());
+    };
+    let system = truth(info, "isSystemAssignedIdentity")?;
+    let assigned = id(
+        info,
+        "managedIdentityResourceId",
+        "Microsoft.ManagedIdentity/userAssignedIdentities",
+    )?;
+    let has = match (system, assigned) {
+        (true, None) => vault.identity.system_assigned,
+        (false, Some(assigned)) => vault.identity.has(assigned),
+        _ => {
+            return Err(invalid_input(
+                "identityInfo needs either isSystemAssignedIdentity or managedIdentityResourceId",
+            ));
+        }
+    };
+    if has {
+        return Ok(());
+    }
+    let name = assigned.map_or("a system assigned identity", last_segment);
+    Err(invalid_input(&format!(
+        "identityInfo: the vault does not have {name}"
+    )))
 }
 
 fn encryption(request: &Value, requested: &Requested, facts: &Facts<'_>) -> Checked {

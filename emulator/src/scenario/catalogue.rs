@@ -5,8 +5,6 @@
 
 use serde_json::{Value, json};
 
-use super::restore::{Failure, JobError, Outcome, RestoreBehaviour};
-
 /// Where an error comes up.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Place {
@@ -274,44 +272,6 @@ pub fn shown() -> Vec<Value> {
     KNOWN.iter().map(shown).collect()
 }
 
-impl Known {
-    /// A behaviour in which this error comes up. Where the scenario says itself how the job ends, it ends so, with this error.
-    pub fn apply(&self, behaviour: &mut RestoreBehaviour) {
-        let failure = |status| {
-            Some(Failure {
-                status,
-                code: self.code.to_owned(),
-                message: self.text.to_owned(),
-            })
-        };
-        let (outcome, number) = match self.place {
-            Request(status) => {
-                behaviour.refused = failure(status);
-                return;
-            }
-            Operation => {
-                behaviour.operation.fails = failure(409);
-                return;
-            }
-            Failed(number) => (Outcome::Failed, number),
-            Warned(number) => (Outcome::CompletedWithWarnings, number),
-        };
-        if behaviour.outcome == Outcome::Completed {
-            behaviour.outcome = outcome;
-        }
-        behaviour.errors = vec![JobError {
-            code: number,
-            title: self.code.to_owned(),
-            text: self.text.to_owned(),
-            recommendations: [self.advice]
-                .into_iter()
-                .filter(|advice| !advice.is_empty())
-                .map(str::to_owned)
-                .collect(),
-        }];
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -323,18 +283,5 @@ mod tests {
         codes.dedup();
 
         assert_eq!(codes.len(), KNOWN.len());
-    }
-
-    #[test]
-    fn an_outcome_that_the_scenario_names_stays() {
-        let mut warned = RestoreBehaviour {
-            outcome: Outcome::CompletedWithWarnings,
-            ..RestoreBehaviour::default()
-        };
-
-        find("usererrorskunotavailable").unwrap().apply(&mut warned);
-
-        assert_eq!(warned.outcome, Outcome::CompletedWithWarnings);
-        assert_eq!(warned.errors[0].title, "UserErrorSkuNotAvailable");
     }
 }
