@@ -226,18 +226,7 @@ impl Gateway {
     }
 
     fn identify(&self, call: &Call, names: &Names, scenario: &Scenario) -> Result<Caller, Reply> {
-        let home = scenario
-            .vaults
-            .iter()
-            .find(|vault| {
-                vault
-                    .subscription_id
-                    .eq_ignore_ascii_case(&names.subscription)
-            })
-            .map_or_else(
-                || scenario.tenant_id(None),
-                |vault| scenario.tenant_id(vault.tenant.as_deref()),
-            );
+        let home = scenario.tenant_of(&names.subscription);
         let caller = self
             .tokens
             .caller(call, scenario)

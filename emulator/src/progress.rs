@@ -77,8 +77,9 @@ pub fn job_at(restore: &Restore, now: Timestamp) -> Option<JobState> {
     }
     let behaviour = &restore.behaviour;
     let started = restore.job_start();
+    let transfers = restore.transfer_start();
     let natural_end =
-        (behaviour.outcome != Outcome::Hang).then(|| add(started, behaviour.duration));
+        (behaviour.outcome != Outcome::Hang).then(|| add(transfers, behaviour.duration));
     let cancelled = restore.cancels.first().map(|cancel| cancel.at);
     let (status, ended) = match (cancelled, natural_end) {
         (Some(at), _) if now >= add(at, restore.cancel_takes) => {
@@ -88,7 +89,7 @@ pub fn job_at(restore: &Restore, now: Timestamp) -> Option<JobState> {
         (None, Some(end)) if now >= end => (name_of(behaviour.outcome), Some(end)),
         _ => ("InProgress", None),
     };
-    let share = share(now.duration_since(started), behaviour.duration);
+    let share = share(now.duration_since(transfers), behaviour.duration);
     let until = ended.unwrap_or(now);
     let share_then = share_at(restore, until);
     let reached = series(behaviour.progress, share_then);
@@ -143,7 +144,7 @@ fn name_of(outcome: Outcome) -> &'static str {
 
 fn share_at(restore: &Restore, at: Timestamp) -> f64 {
     share(
-        at.duration_since(restore.job_start()),
+        at.duration_since(restore.transfer_start()),
         restore.behaviour.duration,
     )
 }

@@ -34,13 +34,18 @@ pub struct Restore {
     pub request: Requested,
     pub cancels: Vec<Cancel>,
     pub cancel_takes: SignedDuration,
+    /// From the job's start to the end of the rehydration, with which the transfer begins; zero where nothing is rehydrated.
+    pub rehydration_takes: SignedDuration,
 }
 
 /// The parts of a restore request that show up later.
 #[derive(Clone, Debug, Default)]
 pub struct Requested {
     pub recovery_type: String,
+    pub point_name: String,
     pub point_time: Option<Timestamp>,
+    /// The point is brought back from the archive first.
+    pub rehydration: Option<Rehydration>,
     /// Full id.
     pub storage_account: String,
     pub target_group_id: Option<String>,
@@ -60,6 +65,14 @@ pub struct Requested {
     pub by_vault_identity: bool,
     /// The source VM, and what of it shows up in disks.
     pub source: Source,
+}
+
+/// `recoveryPointRehydrationInfo`.
+#[derive(Clone, Debug)]
+pub struct Rehydration {
+    pub priority: String,
+    /// How long the rehydrated copy stays.
+    pub stays: SignedDuration,
 }
 
 /// `targetDiskNetworkAccessSettings`.
@@ -150,6 +163,19 @@ impl Requested {
         }
     }
 
+    /// Whether it goes to another subscription than that of the source.
+    pub fn is_elsewhere(&self) -> bool {
+        let subscription = |id: &str| id.split('/').nth(2).unwrap_or_default().to_lowercase();
+        self.target_group_id
+            .as_ref()
+            .is_some_and(|group| subscription(group) != subscription(&self.source.machine_id))
+    }
+
+    /// Whether it reads the copy in the vault, also where there is a snapshot (CONTRACT 14).
+    pub fn needs_vault_copy(&self) -> bool {
+        self.is_elsewhere() || self.zone.is_some()
+    }
+
     /// Whether a disk of the source was asked for. LUN -1 is the OS disk, which always comes back.
     pub fn wants(&self, lun: i64) -> bool {
         self.luns
@@ -166,6 +192,21 @@ impl Restore {
     /// When the operation ends, and with it the job starts.
     pub fn job_start(&self) -> Timestamp {
         add(self.accepted, self.behaviour.operation.in_progress)
+    }
+
+    /// When the job has rehydrated what it needs and transfers data.
+    pub fn transfer_start(&self) -> Timestamp {
+        add(self.job_start(), self.rehydration_takes)
+    }
+
+    /// Until when the copy that it has rehydrated can be read; none if there is none.
+    pub fn rehydrated_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let rehydration = self.request.rehydration.as_ref()?;
+        let start = self.transfer_start();
+        let until = add(start, rehydration.stays);
+        let cancelled = self.cancels.iter().any(|cancel| cancel.at < start);
+        let there = self.makes_job() && !cancelled && start <= now && now < until;
+        there.then_some(until)
     }
 
     /// Whether a job is made sooner or later.

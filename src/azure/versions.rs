@@ -71,10 +71,12 @@ fn rows(area: Area) -> &'static [&'static str] {
         Area::Items | Area::Points | Area::Operations | Area::Jobs | Area::OtherVaults => {
             &["2024-04-01", "2019-05-13"]
         }
-        // The article's version.
-        Area::Trigger => &["2019-05-13", "2024-04-01"],
-        // A version that does not know a field would leave it out of account without a word.
-        Area::NewerTrigger => &["2024-04-01"],
+        // The article's version; then the newer ones.
+        Area::Trigger => &["2019-05-13", "2024-04-01", "2026-10-01"],
+        // A version that does not know a field would leave it out of account without a word, so no older row follows. 2026-10-01
+        // is the default of Microsoft's Python SDK 11.2.0 and takes the same fields (CONTRACT 1).
+        Area::NewerTrigger => &["2024-04-01", "2026-10-01"],
+        // Of no other version is it known what it answers.
         Area::Guards => &["2024-04-01"],
         // Only whether the VM is there is asked, which every version answers.
         Area::Compute => &["2024-07-01", "2019-07-01"],
@@ -191,7 +193,7 @@ mod tests {
         versions.refuse(Area::Trigger, "2019-05-13");
 
         assert_eq!(versions.current(Area::Trigger), "2024-04-01");
-        assert!(!versions.has_next(Area::Trigger, "2024-04-01"));
+        assert!(!versions.has_next(Area::Trigger, "2026-10-01"));
         assert_eq!(versions.current(Area::Points), "2024-04-01");
     }
 
@@ -201,8 +203,8 @@ mod tests {
             (Area::Vault, &["2023-02-01", "2016-06-01"][..]),
             (Area::Items, &["2024-04-01", "2019-05-13"]),
             (Area::Points, &["2024-04-01", "2019-05-13"]),
-            (Area::Trigger, &["2019-05-13", "2024-04-01"]),
-            (Area::NewerTrigger, &["2024-04-01"]),
+            (Area::Trigger, &["2019-05-13", "2024-04-01", "2026-10-01"]),
+            (Area::NewerTrigger, &["2024-04-01", "2026-10-01"]),
             (Area::Operations, &["2024-04-01", "2019-05-13"]),
             (Area::Jobs, &["2024-04-01", "2019-05-13"]),
             (Area::OtherVaults, &["2024-04-01", "2019-05-13"]),

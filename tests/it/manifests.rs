@@ -134,6 +134,7 @@ async fn every_example_of_a_restore_restores() {
     world.azure.patch(more).await;
     // One of them reaches the account as the vault.
     world.azure.give_vault_identity().await;
+    world.azure.rehydrate_within("2m").await;
     put_web_1(&world, json!(["HardenedRP"])).await;
     let (archived, mut restores): (Vec<Value>, Vec<Value>) = example_restores()
         .into_iter()

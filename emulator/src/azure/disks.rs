@@ -3,14 +3,13 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::effects::{self, Done, Placed, beside, machine_name, source_disk_name};
+use super::effects;
 use super::request_fields::last_segment;
+use super::restored_disks::{Done, KIND, Placed, done, of_source, restored};
 use super::{Answer, Context};
 use crate::http::Reply;
 use crate::wire::{not_found, time, without_nulls};
 use crate::world::{Restore, World};
-
-const KIND: &str = "Microsoft.Compute/disks";
 
 /// `GET {subscription or resource group}/providers/Microsoft.Compute/disks`
 pub fn list(context: &Context<'_>) -> Reply {
@@ -31,48 +30,11 @@ pub fn get(context: &Context<'_>) -> Answer {
         .ok_or_else(|| not_found(KIND, name, &context.names.group))
 }
 
-/// Names of the source's disks: of those that came back, or of all.
-pub fn source_names(restore: &Restore, restored_only: bool) -> Vec<String> {
-    luns(restore.request.source.data_disks)
-        .filter(|lun| !restored_only || comes_back(restore, *lun))
-        .map(|lun| source_disk_name(&restore.vm_name, lun))
-        .collect()
-}
-
-/// The disks that a VM had when it was backed up.
-pub fn of_source(machine_id: &str, data_disks: u32) -> Vec<Placed> {
-    luns(data_disks)
-        .map(|lun| Placed {
-            lun,
-            id: beside(
-                machine_id,
-                KIND,
-                &source_disk_name(machine_name(machine_id), lun),
-            ),
-        })
-        .collect()
-}
-
-/// The disks that a restore made. Without a target resource group the service leaves VHDs in the storage account instead.
-pub fn restored(done: &Done<'_>) -> Vec<Placed> {
-    let request = &done.restore.request;
-    let Some(group) = request.disks_group() else {
-        return Vec::new();
-    };
-    luns(request.source.data_disks)
-        .filter(|lun| comes_back(done.restore, *lun))
-        .map(|lun| Placed {
-            lun,
-            id: format!("{group}/providers/{KIND}/{}", restored_name(done, lun)),
-        })
-        .collect()
-}
-
 /// All disks that restores made.
 pub fn made(world: &World, now: Timestamp) -> Vec<Value> {
     let users = Users::of(world, now);
-    let done = effects::done(world, now);
-    done.iter()
+    done(world, now)
+        .iter()
         .flat_map(|done| {
             let disks = restored(done).into_iter();
             disks.map(|disk| shown_restored(done, &disk, &users))
@@ -169,7 +131,7 @@ fn shown_restored(done: &Done<'_>, disk: &Placed, users: &Users) -> Value {
     let Done { restore, state } = done;
     let request = &restore.request;
     // Snapshots are restored, copies of the vault are imported (CONTRACT 8).
-    let option = if request.source.from_snapshot {
+    let option = if request.source.from_snapshot && !request.needs_vault_copy() {
         "Restore"
     } else {
         "Import"
@@ -224,24 +186,4 @@ fn network_access(restore: &Restore) -> (&'static str, &'static str, Option<Stri
     } else {
         ("AllowAll", "Enabled", None)
     }
-}
-
-/// `{vm}-osdisk-{date}-{time}` and `{vm}-datadisk-{LUN}-{date}-{time}`, the VM's name in lower case and without `-`.
-fn restored_name(done: &Done<'_>, lun: i64) -> String {
-    let target = done.restore.request.target_machine_id.as_deref();
-    let vm = target.map_or(done.restore.vm_name.as_str(), machine_name);
-    let vm = vm.to_lowercase().replace('-', "");
-    let stamp = done.state.started.strftime("%Y%m%d-%H%M%S");
-    match lun {
-        -1 => format!("{vm}-osdisk-{stamp}"),
-        lun => format!("{vm}-datadisk-{lun:03}-{stamp}"),
-    }
-}
-
-fn luns(data_disks: u32) -> impl Iterator<Item = i64> {
-    -1..i64::from(data_disks)
-}
-
-fn comes_back(restore: &Restore, lun: i64) -> bool {
-    restore.request.wants(lun) && !restore.behaviour.missing_luns.contains(&lun)
 }

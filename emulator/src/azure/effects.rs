@@ -4,19 +4,10 @@
 //! came: a VM whose disks were replaced has those of the last restore that replaced them.
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
 
-use super::request_fields::last_segment;
-use super::{disks, job_body, machines};
-use crate::progress::{JobState, job_at};
+use super::restored_disks::{Placed, done, of_source, restored};
+use crate::progress::job_at;
 use crate::world::{Restore, World};
-
-/// A disk and the LUN that it has, or had, at a virtual machine; -1 is the OS disk.
-#[derive(Clone, Debug)]
-pub struct Placed {
-    pub lun: i64,
-    pub id: String,
-}
 
 /// A virtual machine.
 #[derive(Clone, Debug)]
@@ -29,29 +20,13 @@ pub struct Machine<'a> {
     pub made_by: Option<&'a Restore>,
 }
 
-/// A restore with its job's state.
-pub struct Done<'a> {
-    pub restore: &'a Restore,
-    pub state: JobState,
-}
-
-/// The restores whose disks exist, in their order.
-pub fn done(world: &World, now: Timestamp) -> Vec<Done<'_>> {
-    world
-        .restores
-        .iter()
-        .filter_map(|restore| job_at(restore, now).map(|state| Done { restore, state }))
-        .filter(|done| done.state.disks_exist)
-        .collect()
-}
-
 /// All virtual machines: those that vaults protect, with the disks that they have now, and those that restores made.
 pub fn machines(world: &World, now: Timestamp) -> Vec<Machine<'_>> {
     let done = done(world, now);
     let mut all = protected(world);
     for done in done.iter().filter(|done| done.state.machine_exists) {
         let request = &done.restore.request;
-        let disks = disks::restored(done);
+        let disks = restored(done);
         if request.is("OriginalLocation") {
             let replaced = all
                 .iter_mut()
@@ -91,22 +66,6 @@ pub fn is_being_made(world: &World, id: &str, now: Timestamp) -> bool {
         .any(|restore| makes(restore) && job_at(restore, now).is_none_or(|job| job.ended.is_none()))
 }
 
-/// Everything that restores have made, for `/_emulator/effects`.
-pub fn for_admin(world: &World, now: Timestamp) -> Value {
-    let done = done(world, now);
-    let machines = machines(world, now);
-    let made: Vec<&Machine<'_>> = machines
-        .iter()
-        .filter(|machine| machine.made_by.is_some())
-        .collect();
-    json!({
-        "disks": disks::made(world, now),
-        "virtualMachines": made.iter().map(|machine| machines::shown(machine)).collect::<Vec<_>>(),
-        "networkInterfaces": made.iter().filter_map(|machine| machines::interface_of(machine)).collect::<Vec<_>>(),
-        "blobs": done.iter().flat_map(|done| job_body::blobs(done.restore, &done.state)).collect::<Vec<_>>(),
-    })
-}
-
 fn protected(world: &World) -> Vec<Machine<'_>> {
     let vaults = world.scenario.vaults.iter();
     vaults
@@ -116,30 +75,11 @@ fn protected(world: &World) -> Vec<Machine<'_>> {
         })
         .filter(|(machine, ..)| !machine.deleted)
         .map(|(machine, id, region)| Machine {
-            disks: disks::of_source(&id, machine.data_disks),
+            disks: of_source(&id, machine.data_disks),
             location: region.clone(),
             os_type: machine.os_type.clone(),
             id,
             made_by: None,
         })
         .collect()
-}
-
-/// The id of something in the resource group of this resource.
-pub fn beside(id: &str, kind: &str, name: &str) -> String {
-    let group = id.split("/providers/").next().unwrap_or(id);
-    format!("{group}/providers/{kind}/{name}")
-}
-
-/// Name of a source VM's disk.
-pub fn source_disk_name(machine: &str, lun: i64) -> String {
-    match lun {
-        -1 => format!("{machine}_OsDisk_1"),
-        lun => format!("{machine}_DataDisk_{lun}"),
-    }
-}
-
-/// Name of the virtual machine that an id means.
-pub fn machine_name(id: &str) -> &str {
-    last_segment(id)
 }

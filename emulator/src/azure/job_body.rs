@@ -4,8 +4,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::Context;
 use super::request_fields::last_segment;
-use super::{Context, disks};
+use super::restored_disks::source_names;
 use crate::progress::{JobState, Task, job_at};
 use crate::scenario::{Actions, ActivityId, Durations, Times};
 use crate::wire::{
@@ -242,8 +243,8 @@ fn add_results(bag: &mut Value, restore: &Restore) {
     bag["Config Blob Uri"] = format!("{}/{}", staged.base, staged.config).into();
     bag["Template Blob Uri"] = format!("{}/{}", staged.base, staged.template).into();
     if restore.request.luns.is_some() {
-        bag["Restored disk(s)"] = disks::source_names(restore, true).join("; ").into();
-        bag["Backed-up disk(s)"] = disks::source_names(restore, false).join("; ").into();
+        bag["Restored disk(s)"] = source_names(restore, true).join("; ").into();
+        bag["Backed-up disk(s)"] = source_names(restore, false).join("; ").into();
     }
 }
 
@@ -259,7 +260,7 @@ pub fn blobs(restore: &Restore, state: &JobState) -> Vec<String> {
         blobs.push(format!("{}/{}", staged.base, staged.template));
     }
     if restore.request.target_group_id.is_none() {
-        let disks = disks::source_names(restore, true);
+        let disks = source_names(restore, true);
         blobs.extend(
             disks
                 .iter()

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::effects::{self, Machine, beside, machine_name};
+use super::effects::{self, Machine};
 use super::request_fields::last_segment;
+use super::restored_disks::{beside, machine_name};
 use super::{Answer, Context};
 use crate::http::Reply;
 use crate::wire::{not_found, without_nulls};

@@ -10,6 +10,7 @@ mod items;
 mod job_body;
 mod jobs;
 mod machines;
+mod made;
 mod neighbours;
 mod operations;
 mod paging;
@@ -20,11 +21,12 @@ mod restore_outcome;
 mod restore_request;
 mod restore_rights;
 mod restore_rules;
+mod restored_disks;
 mod validate;
 mod vaults;
 
-pub use effects::for_admin as effects_for_admin;
 pub use job_body::for_admin as job_for_admin;
+pub use made::for_admin as effects_for_admin;
 
 use axum::http::StatusCode;
 use jiff::Timestamp;

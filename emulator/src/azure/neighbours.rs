@@ -1,12 +1,11 @@
 //! What clients read besides the vault: subscriptions, resource groups, storage accounts, networks.
 
-use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use super::request_fields::last_segment;
 use super::{Answer, Context};
 use crate::http::Reply;
-use crate::wire::{gateway_error, not_found};
+use crate::wire::not_found;
 
 /// `GET /subscriptions`
 pub fn subscriptions(context: &Context<'_>) -> Reply {
@@ -33,21 +32,30 @@ pub fn resource_group(context: &Context<'_>) -> Answer {
     let group = &context.names.group;
     Ok(Reply::ok(&json!({
         "id": context.call.path(), "name": group, "type": "Microsoft.Resources/resourceGroups",
-        "location": region(context), "properties": {"provisioningState": "Succeeded"},
+        "location": context.world.scenario.home_region(), "properties": {"provisioningState": "Succeeded"},
     })))
 }
 
 /// `GET {resource group}/providers/Microsoft.Storage/storageAccounts/{name}`: the id comes back clean.
 pub fn storage_account(context: &Context<'_>) -> Answer {
-    let id = find(
-        context,
-        "Microsoft.Storage/storageAccounts",
-        &context.world.scenario.storage_accounts,
-    )?;
+    let kind = "Microsoft.Storage/storageAccounts";
+    let scenario = &context.world.scenario;
+    let account = (scenario.storage_account(&id_of(context, kind)))
+        .ok_or_else(|| not_found(kind, &context.names.name, &context.names.group))?;
+    let tier = account.sku.split('_').next();
+    let action = if account.network_rules {
+        "Deny"
+    } else {
+        "Allow"
+    };
     Ok(Reply::ok(&json!({
-        "id": id, "name": last_segment(&id), "type": "Microsoft.Storage/storageAccounts",
-        "location": region(context), "kind": "StorageV2", "sku": {"name": "Standard_LRS", "tier": "Standard"},
-        "properties": {"provisioningState": "Succeeded", "statusOfPrimary": "available", "supportsHttpsTrafficOnly": true},
+        "id": account.id, "name": last_segment(&account.id), "type": kind,
+        "location": account.location.as_deref().unwrap_or(scenario.home_region()),
+        "kind": account.kind, "sku": {"name": account.sku, "tier": tier},
+        "properties": {
+            "provisioningState": "Succeeded", "statusOfPrimary": "available", "supportsHttpsTrafficOnly": true,
+            "networkAcls": {"defaultAction": action},
+        },
     })))
 }
 
@@ -62,41 +70,31 @@ pub fn classic_storage_account(context: &Context<'_>) -> Answer {
 
 /// `GET {resource group}/providers/Microsoft.Network/virtualNetworks/{name}`
 pub fn virtual_network(context: &Context<'_>) -> Answer {
-    let networks = &context.world.scenario.virtual_networks;
-    let ids: Vec<String> = networks.iter().map(|network| network.id.clone()).collect();
-    let id = find(context, "Microsoft.Network/virtualNetworks", &ids)?;
+    let kind = "Microsoft.Network/virtualNetworks";
+    let wanted = id_of(context, kind);
+    let mut networks = context.world.scenario.virtual_networks.iter();
     let network = networks
-        .iter()
-        .find(|network| network.id == id)
-        .ok_or_else(|| {
-            gateway_error(
-                StatusCode::NOT_FOUND,
-                "ResourceNotFound",
-                "The virtual network was not found.",
-            )
-        })?;
+        .find(|network| network.id.eq_ignore_ascii_case(&wanted))
+        .ok_or_else(|| not_found(kind, &context.names.name, &context.names.group))?;
+    let id = &network.id;
     let subnets: Vec<Value> = network
         .subnets
         .iter()
         .map(|name| json!({"name": name, "id": format!("{id}/subnets/{name}"), "properties": {"addressPrefix": "10.0.0.0/24"}}))
         .collect();
     Ok(Reply::ok(&json!({
-        "id": id, "name": last_segment(&id), "type": "Microsoft.Network/virtualNetworks", "location": network.location,
+        "id": id, "name": last_segment(id), "type": kind, "location": network.location,
         "properties": {"provisioningState": "Succeeded", "addressSpace": {"addressPrefixes": ["10.0.0.0/16"]}, "subnets": subnets},
     })))
 }
 
-/// The id of the scenario that the path means.
-fn find(context: &Context<'_>, kind: &str, ids: &[String]) -> Result<String, Reply> {
+/// The id that the path means, without what some clients write into it.
+fn id_of(context: &Context<'_>, kind: &str) -> String {
     let names = context.names;
-    let wanted = format!(
+    format!(
         "/subscriptions/{}/resourceGroups/{}/providers/{kind}/{}",
         names.subscription, names.group, names.name
-    );
-    ids.iter()
-        .find(|id| id.eq_ignore_ascii_case(&wanted))
-        .cloned()
-        .ok_or_else(|| not_found(kind, &names.name, &names.group))
+    )
 }
 
 fn one_subscription(context: &Context<'_>, id: &str) -> Value {
@@ -105,13 +103,4 @@ fn one_subscription(context: &Context<'_>, id: &str) -> Value {
         "displayName": "Emulated subscription", "state": "Enabled", "authorizationSource": "RoleBased",
         "subscriptionPolicies": {"spendingLimit": "Off"},
     })
-}
-
-fn region(context: &Context<'_>) -> String {
-    context
-        .world
-        .scenario
-        .vaults
-        .first()
-        .map_or_else(|| "westus".into(), |vault| vault.region.clone())
 }

@@ -1,15 +1,15 @@
 //! Recovery points of a protected item.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::filter::Filter;
 use super::paging::{self, Entry};
 use super::{Answer, Context};
 use crate::http::Reply;
-use crate::scenario::{RecoveryPoint, VirtualMachine};
+use crate::scenario::{RecoveryPoint, Vault, VirtualMachine};
 use crate::wire::{not_found, time, time_without_zone, without_nulls};
-use crate::world::add;
+use crate::world::{Restore, add};
 
 const KEYS: &[&str] = &[
     "startDate",
@@ -22,21 +22,18 @@ const KEYS: &[&str] = &[
 
 const TYPE: &str = "Microsoft.RecoveryServices/vaults/backupFabrics/protectionContainers/protectedItems/recoveryPoints";
 
-/// How long a rehydrated copy can still be read.
+/// How long a copy that a scenario calls rehydrated can still be read.
 const REHYDRATED_FOR: SignedDuration = SignedDuration::from_hours(15 * 24);
 
 /// `GET {item}/recoveryPoints`, newest first.
 pub fn list(context: &Context<'_>) -> Answer {
-    let (_, machine) = context.item()?;
+    let (vault, machine) = context.item()?;
     let filter = Filter::parse(context.call.query("$filter"), KEYS)?;
     let (from, to) = (filter.time("startDate")?, filter.time("endDate")?);
-    let entries = machine
-        .points(context.clock.start())
-        .into_iter()
+    let entries = of(context, vault, machine)
         .filter(|point| {
             from.is_none_or(|from| point.time >= from) && to.is_none_or(|to| point.time <= to)
         })
-        .filter(|point| point.time <= context.now)
         .map(|point| Listed {
             context,
             machine,
@@ -71,8 +68,8 @@ impl Entry for Listed<'_> {
 
 /// `GET {item}/recoveryPoints/{name}`: the lists of disks are only here.
 pub fn get(context: &Context<'_>) -> Answer {
-    let (_, machine) = context.item()?;
-    let point = find(context, machine)?;
+    let (vault, machine) = context.item()?;
+    let point = find(context, vault, machine)?;
     Ok(Reply::ok(&shown(context, machine, &point, true)))
 }
 
@@ -80,13 +77,49 @@ pub fn get(context: &Context<'_>) -> Answer {
 ///
 /// # Errors
 /// The 404 to answer.
-pub fn find(context: &Context<'_>, machine: &VirtualMachine) -> Result<RecoveryPoint, Reply> {
+pub fn find(
+    context: &Context<'_>,
+    vault: &Vault,
+    machine: &VirtualMachine,
+) -> Result<RecoveryPoint, Reply> {
     let name = &context.names.name;
-    machine
-        .points(context.clock.start())
-        .into_iter()
-        .find(|point| point.name.eq_ignore_ascii_case(name) && point.time <= context.now)
+    of(context, vault, machine)
+        .find(|point| point.name.eq_ignore_ascii_case(name))
         .ok_or_else(|| not_found(TYPE, name, &context.names.group))
+}
+
+/// The recovery points of a VM with the copies that they have now, newest first. A copy arrives in the vault some time after
+/// the snapshot, and an archived one can be read while it is rehydrated.
+pub fn of<'a>(
+    context: &Context<'a>,
+    vault: &Vault,
+    machine: &VirtualMachine,
+) -> impl Iterator<Item = RecoveryPoint> + use<'a> {
+    let now = context.now;
+    let (vault, registered) = (vault.id(), machine.registered());
+    let of_item = |restore: &&Restore| {
+        restore.is_in(&vault) && restore.registered.eq_ignore_ascii_case(&registered)
+    };
+    let rehydrated: Vec<(String, Timestamp)> = (context.world.restores.iter())
+        .filter(of_item)
+        .filter_map(|restore| {
+            let until = restore.rehydrated_until(now)?;
+            Some((restore.request.point_name.clone(), until))
+        })
+        .collect();
+    let points = machine.points(context.clock.start()).into_iter();
+    points
+        .filter(move |point| point.time <= now)
+        .map(move |mut point| {
+            if point.transferred.is_some_and(|at| now < at) {
+                point.before_transfer();
+            }
+            let of_point = rehydrated.iter().filter(|(name, _)| *name == point.name);
+            if let Some(until) = of_point.map(|(_, until)| *until).max() {
+                point.rehydrate(until);
+            }
+            point
+        })
 }
 
 /// Whether the version tells expiry and soft deletion; older ones list such points all the same.
@@ -115,8 +148,10 @@ fn shown(
         .iter()
         .map(|tier| {
             // Microsoft's example of 2024-04-01 shows until when a rehydrated copy can be read.
-            let until = (newer && tier.status == "Rehydrated")
-                .then(|| json!({"RehydratedRPExpiryTime": time(add(context.now, REHYDRATED_FOR))}));
+            let until = (newer && tier.status == "Rehydrated").then(|| {
+                let until = tier.until.unwrap_or_else(|| add(context.now, REHYDRATED_FOR));
+                json!({"RehydratedRPExpiryTime": time(until)})
+            });
             json!({
                 "type": tier_type(&tier.kind, numbers), "status": tier_status(&tier.status, numbers),
                 "extendedInfo": until,

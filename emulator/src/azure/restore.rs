@@ -3,6 +3,7 @@
 //! Every accepted request makes its own job. A client request id that was seen before changes nothing about that.
 
 use axum::http::StatusCode;
+use jiff::SignedDuration;
 use uuid::Uuid;
 
 use super::operations::{self, Place};
@@ -17,7 +18,7 @@ use crate::world::{Requested, Restore};
 /// Accepts a restore.
 pub fn trigger(context: &mut Context<'_>) -> Answer {
     let (vault, machine) = context.item()?;
-    let point = points::find(context, machine)?;
+    let point = points::find(context, vault, machine)?;
     if context.call.json().is_null() {
         return Err(gateway_error(
             StatusCode::BAD_REQUEST,
@@ -87,6 +88,12 @@ fn accepted(
     behaviour: RestoreBehaviour,
     request: Requested,
 ) -> Restore {
+    let service = &context.world.scenario.service;
+    let rehydration_takes = match &request.rehydration {
+        Some(asked) if asked.priority == "High" => service.rehydration.high,
+        Some(_) => service.rehydration.standard,
+        None => SignedDuration::ZERO,
+    };
     let operation_id = Uuid::new_v4().to_string();
     let job_id = if behaviour.operation.id_is_job_id {
         operation_id.clone()
@@ -108,6 +115,7 @@ fn accepted(
         behaviour,
         request,
         cancels: Vec::new(),
-        cancel_takes: context.world.scenario.service.cancel_takes,
+        cancel_takes: service.cancel_takes,
+        rehydration_takes,
     }
 }

@@ -4,8 +4,8 @@
 use super::Context;
 use super::effects;
 use crate::scenario::catalogue::{
-    self, ENCRYPTED_SELECTION, NO_COPY, NO_GROUP, NO_MACHINE, NO_NETWORK, NO_STORAGE_ACCOUNT,
-    TARGET_EXISTS,
+    self, ACCOUNT_ELSEWHERE, ACCOUNT_UNSUITED, ENCRYPTED_SELECTION, NO_COPY, NO_GROUP, NO_MACHINE,
+    NO_NETWORK, NO_STORAGE_ACCOUNT, TARGET_EXISTS,
 };
 use crate::scenario::{Outcome, RecoveryPoint, RestoreBehaviour};
 use crate::world::Requested;
@@ -27,7 +27,7 @@ pub fn of(
         .flatten();
     if let Some(known) = unreadable.or(missing).and_then(catalogue::find) {
         behaviour.outcome = Outcome::Completed;
-        known.apply(&mut behaviour);
+        behaviour.take(known);
     }
     behaviour
 }
@@ -39,13 +39,18 @@ fn missing(
     point: &RecoveryPoint,
 ) -> Option<&'static str> {
     let scenario = &context.world.scenario;
-    let is = |known: &String, id: &str| known.eq_ignore_ascii_case(id);
-    if !scenario
-        .storage_accounts
-        .iter()
-        .any(|known| is(known, &requested.storage_account))
-    {
+    let Some(account) = scenario.storage_account(&requested.storage_account) else {
         return Some(NO_STORAGE_ACCOUNT);
+    };
+    let location = account.location.as_deref();
+    if !location
+        .unwrap_or(scenario.home_region())
+        .eq_ignore_ascii_case(&requested.source.region)
+    {
+        return Some(ACCOUNT_ELSEWHERE);
+    }
+    if !account.suits(point.managed) {
+        return Some(ACCOUNT_UNSUITED);
     }
     if let Some(group) = &requested.target_group_id {
         let mut parts = group.split('/').skip(2).step_by(2);

@@ -2,14 +2,12 @@
 
 use serde_json::Value;
 
-use super::request_fields::{
-    id, last_segment, luns, object, required, resource_group, subnet, text, truth,
-};
+use super::request_fields::{id, luns, object, required, resource_group, subnet, text};
 use super::restore_rules::{self, Facts};
 use crate::http::Reply;
 use crate::scenario::{RecoveryPoint, Vault, VirtualMachine};
 use crate::wire::invalid_input;
-use crate::world::{NetworkAccess, Requested, Source};
+use crate::world::{NetworkAccess, Rehydration, Requested, Source};
 
 const OBJECT_TYPES: &[&str] = &[
     "IaasVMRestoreRequest",
@@ -78,7 +76,9 @@ fn fields(request: &Value, facts: &Facts<'_>) -> Result<Requested, Reply> {
     let (account, by_vault_identity) = storage_account(request)?;
     Ok(Requested {
         recovery_type: required(request, "recoveryType")?.to_owned(),
+        point_name: facts.point.name.clone(),
         point_time: Some(facts.point.time),
+        rehydration: rehydration(request, facts.point)?,
         storage_account: account.to_owned(),
         target_group_id: owned(resource_group(request, "targetResourceGroupId")?),
         target_machine_id: owned(id(request, "targetVirtualMachineId", MACHINES)?),
@@ -96,18 +96,52 @@ fn fields(request: &Value, facts: &Facts<'_>) -> Result<Requested, Reply> {
 }
 
 fn source(vault: &Vault, machine: &VirtualMachine, point: &RecoveryPoint) -> Source {
-    let snapshot = |kind: &str, status: &str| kind == "InstantRP" && status == "Valid";
     Source {
         machine_id: machine.id(vault),
         data_disks: machine.data_disks,
         os_type: machine.os_type.clone(),
         private_disks: machine.private_disks,
         region: vault.region.clone(),
-        from_snapshot: point
-            .tiers
-            .iter()
-            .any(|tier| snapshot(&tier.kind, &tier.status)),
+        from_snapshot: point.has_snapshot(),
     }
+}
+
+/// What the request says of an archived copy that must be brought back first. A point of which only that is left is restored
+/// with such a request; any other point is read as it is.
+fn rehydration(request: &Value, point: &RecoveryPoint) -> Result<Option<Rehydration>, Reply> {
+    if request["objectType"] != "IaasVMRestoreWithRehydrationRequest" {
+        return if point.is_only_archived() {
+            Err(invalid_input(
+                "the recovery point is archived; use IaasVMRestoreWithRehydrationRequest",
+            ))
+        } else {
+            Ok(None)
+        };
+    }
+    let Some(info) = object(request, "recoveryPointRehydrationInfo")? else {
+        return Err(invalid_input("recoveryPointRehydrationInfo is missing"));
+    };
+    let priority = required(info, "rehydrationPriority")?;
+    if !["Standard", "High"].contains(&priority) {
+        return Err(invalid_input(
+            "rehydrationPriority must be Standard or High",
+        ));
+    }
+    let stays = required(info, "rehydrationRetentionDuration")?;
+    let stays = Some(stays)
+        .filter(|text| text.starts_with('P'))
+        .and_then(|text| text.parse::<jiff::Span>().ok())
+        .and_then(|span| {
+            span.to_duration(jiff::SpanRelativeTo::days_are_24_hours())
+                .ok()
+        })
+        .ok_or_else(|| {
+            invalid_input("rehydrationRetentionDuration must be a duration of ISO 8601")
+        })?;
+    Ok(point.is_only_archived().then(|| Rehydration {
+        priority: priority.to_owned(),
+        stays,
+    }))
 }
 
 /// The account, and whether it is reached as the vault.
@@ -180,33 +214,4 @@ fn edge_zone(request: &Value) -> Result<Option<String>, Reply> {
         return Err(invalid_input(&format!("extendedLocation.type '{kind}'")));
     }
     required(location, "name").map(|name| Some(name.to_owned()))
-}
-
-/// Checks the forms of `identityInfo`, and that the vault has the identity.
-pub fn check_identity(request: &Value, vault: &Vault) -> Result<(), Reply> {
-    let Some(info) = object(request, "identityInfo")? else {
-        return Ok(());
-    };
-    let system = truth(info, "isSystemAssignedIdentity")?;
-    let assigned = id(
-        info,
-        "managedIdentityResourceId",
-        "Microsoft.ManagedIdentity/userAssignedIdentities",
-    )?;
-    let has = match (system, assigned) {
-        (true, None) => vault.identity.system_assigned,
-        (false, Some(assigned)) => vault.identity.has(assigned),
-        _ => {
-            return Err(invalid_input(
-                "identityInfo needs either isSystemAssignedIdentity or managedIdentityResourceId",
-            ));
-        }
-    };
-    if has {
-        return Ok(());
-    }
-    let name = assigned.map_or("a system assigned identity", last_segment);
-    Err(invalid_input(&format!(
-        "identityInfo: the vault does not have {name}"
-    )))
 }

@@ -2,8 +2,7 @@
 
 use serde_json::Value;
 
-use super::request_fields::{last_segment, object, required, text, texts, truth};
-use super::restore_request::check_identity;
+use super::request_fields::{id, last_segment, object, text, texts, truth};
 use crate::http::Reply;
 use crate::scenario::{RecoveryPoint, Vault, VirtualMachine};
 use crate::wire::invalid_input;
@@ -28,8 +27,8 @@ pub fn check(request: &Value, requested: &Requested, facts: &Facts<'_>) -> Check
         "OriginalLocation" => original_location(requested, facts)?,
         _ => restore_disks(requested, facts)?,
     }
-    archived(request, facts)?;
-    check_identity(request, facts.vault)?;
+    copied(requested, facts)?;
+    identity(request, facts.vault)?;
     encryption(request, requested, facts)?;
     placement(request, requested, facts)?;
     guard(request, facts.vault)
@@ -115,38 +114,48 @@ fn restore_disks(requested: &Requested, facts: &Facts<'_>) -> Checked {
     }
 }
 
-/// A point of which only an archived copy can be read is restored with the request that brings it back first.
-fn archived(request: &Value, facts: &Facts<'_>) -> Checked {
-    let valid = |wanted: &str| {
-        let mut tiers = facts.point.tiers.iter();
-        tiers.any(|tier| tier.kind == wanted && tier.status == "Valid")
+/// Some restores read the copy in the vault, which is complete some time after the snapshot.
+fn copied(requested: &Requested, facts: &Facts<'_>) -> Checked {
+    let what = if requested.is("OriginalLocation") {
+        "OriginalLocation"
+    } else if requested.needs_vault_copy() {
+        "a restore into a zone or another subscription"
+    } else {
+        return Ok(());
     };
-    let rehydrated = facts
-        .point
-        .tiers
-        .iter()
-        .any(|tier| tier.status == "Rehydrated");
-    let only_archived =
-        valid("ArchivedRP") && !valid("InstantRP") && !valid("HardenedRP") && !rehydrated;
-    if request["objectType"] != "IaasVMRestoreWithRehydrationRequest" {
-        return refuse_if(
-            only_archived,
-            "the recovery point is archived; use IaasVMRestoreWithRehydrationRequest",
-        );
-    }
-    let Some(info) = object(request, "recoveryPointRehydrationInfo")? else {
-        return Err(invalid_input("recoveryPointRehydrationInfo is missing"));
-    };
-    let priority = required(info, "rehydrationPriority")?;
     refuse_if(
-        !["Standard", "High"].contains(&priority),
-        "rehydrationPriority must be Standard or High",
-    )?;
-    let duration = required(info, "rehydrationRetentionDuration")?;
-    refuse_if(
-        !duration.starts_with('P') || duration.parse::<jiff::Span>().is_err(),
-        "rehydrationRetentionDuration must be a duration of ISO 8601",
+        facts.point.has_snapshot() && !facts.point.is_in_vault(),
+        &format!("{what} needs a recovery point whose data has been transferred to the vault"),
     )
+}
+
+/// The forms of `identityInfo`, and that the vault has the identity.
+fn identity(request: &Value, vault: &Vault) -> Checked {
+    let Some(info) = object(request, "identityInfo")? else {
+        return Ok(());
+    };
+    let system = truth(info, "isSystemAssignedIdentity")?;
+    let assigned = id(
+        info,
+        "managedIdentityResourceId",
+        "Microsoft.ManagedIdentity/userAssignedIdentities",
+    )?;
+    let has = match (system, assigned) {
+        (true, None) => vault.identity.system_assigned,
+        (false, Some(assigned)) => vault.identity.has(assigned),
+        _ => {
+            return Err(invalid_input(
+                "identityInfo needs either isSystemAssignedIdentity or managedIdentityResourceId",
+            ));
+        }
+    };
+    if has {
+        return Ok(());
+    }
+    let name = assigned.map_or("a system assigned identity", last_segment);
+    Err(invalid_input(&format!(
+        "identityInfo: the vault does not have {name}"
+    )))
 }
 
 fn encryption(request: &Value, requested: &Requested, facts: &Facts<'_>) -> Checked {
@@ -183,10 +192,7 @@ fn placement(request: &Value, requested: &Requested, facts: &Facts<'_>) -> Check
         zone(&requested.edge_zone) != zone(&facts.machine.edge_zone),
         "extendedLocation must be that of the recovery point",
     )?;
-    let elsewhere = requested
-        .target_group_id
-        .as_ref()
-        .is_some_and(|group| subscription(group) != subscription(&requested.source.machine_id));
+    let elsewhere = requested.is_elsewhere();
     refuse_if(
         elsewhere && !facts.vault.cross_subscription_restore,
         "the vault does not allow restores to another subscription",
@@ -221,8 +227,4 @@ fn guard(request: &Value, vault: &Vault) -> Checked {
 fn lies_in(id: &str, above: &str) -> bool {
     let above = above.trim_end_matches('/').to_lowercase();
     id.to_lowercase().starts_with(&format!("{above}/"))
-}
-
-fn subscription(id: &str) -> String {
-    id.split('/').nth(2).unwrap_or_default().to_lowercase()
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::request_fields::last_segment;
 use super::restore_request;
 use super::restore_rules::Facts;
-use super::{Answer, Context, operations};
+use super::{Answer, Context, operations, points};
 use crate::http::{Reply, address_path};
 use crate::ledger::Caused;
 use crate::scenario::{Vault, VirtualMachine, catalogue};
@@ -143,9 +143,7 @@ fn check(context: &Context<'_>, vault: &Vault) -> Result<Vec<Value>, Reply> {
     let machine = vault
         .protected(container.unwrap_or_default(), item.unwrap_or_default())
         .ok_or_else(|| invalid_input("id names no protected item of this vault"))?;
-    let point = machine
-        .points(context.clock.start())
-        .into_iter()
+    let point = points::of(context, vault, machine)
         .find(|point| point.name == last_segment(id))
         .ok_or_else(|| invalid_input("id names no recovery point of the protected item"))?;
     let facts = Facts {

@@ -5,8 +5,6 @@
 
 use serde_json::{Value, json};
 
-use super::restore::{Failure, JobError, Outcome, RestoreBehaviour};
-
 /// Where an error comes up.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Place {
@@ -55,6 +53,8 @@ pub const ENCRYPTED_SELECTION: &str = "UserErrorEncryptedVmNotSupportedWithDiskE
 /// Failures that Azure is known to have, by their text only: these names are made up.
 pub const TARGET_EXISTS: &str = "UserErrorTargetVirtualMachineAlreadyExists";
 pub const NO_NETWORK: &str = "UserErrorTargetNetworkOrSubnetNotFound";
+pub const ACCOUNT_ELSEWHERE: &str = "UserErrorStorageAccountRegionMismatch";
+pub const ACCOUNT_UNSUITED: &str = "UserErrorStorageAccountTypeNotSupported";
 pub const NO_GROUP: &str = "UserErrorTargetResourceGroupNotFound";
 
 use Place::{Failed, Operation, Request, Warned};
@@ -206,10 +206,16 @@ pub const KNOWN: &[Known] = &[
         "Wait, or choose another storage account.",
     ),
     known(
-        "UserErrorStorageAccountRegionMismatch",
+        ACCOUNT_ELSEWHERE,
         Failed(400_913),
         "The storage account is not in the region of the vault.",
         "Choose a storage account in the region of the vault.",
+    ),
+    known(
+        ACCOUNT_UNSUITED,
+        Failed(400_918),
+        "The type of the storage account is not supported.",
+        "Choose a general purpose storage account without zone redundancy.",
     ),
     known(
         TARGET_EXISTS,
@@ -266,44 +272,6 @@ pub fn shown() -> Vec<Value> {
     KNOWN.iter().map(shown).collect()
 }
 
-impl Known {
-    /// A behaviour in which this error comes up. Where the scenario says itself how the job ends, it ends so, with this error.
-    pub fn apply(&self, behaviour: &mut RestoreBehaviour) {
-        let failure = |status| {
-            Some(Failure {
-                status,
-                code: self.code.to_owned(),
-                message: self.text.to_owned(),
-            })
-        };
-        let (outcome, number) = match self.place {
-            Request(status) => {
-                behaviour.refused = failure(status);
-                return;
-            }
-            Operation => {
-                behaviour.operation.fails = failure(409);
-                return;
-            }
-            Failed(number) => (Outcome::Failed, number),
-            Warned(number) => (Outcome::CompletedWithWarnings, number),
-        };
-        if behaviour.outcome == Outcome::Completed {
-            behaviour.outcome = outcome;
-        }
-        behaviour.errors = vec![JobError {
-            code: number,
-            title: self.code.to_owned(),
-            text: self.text.to_owned(),
-            recommendations: [self.advice]
-                .into_iter()
-                .filter(|advice| !advice.is_empty())
-                .map(str::to_owned)
-                .collect(),
-        }];
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -315,18 +283,5 @@ mod tests {
         codes.dedup();
 
         assert_eq!(codes.len(), KNOWN.len());
-    }
-
-    #[test]
-    fn an_outcome_that_the_scenario_names_stays() {
-        let mut warned = RestoreBehaviour {
-            outcome: Outcome::CompletedWithWarnings,
-            ..RestoreBehaviour::default()
-        };
-
-        find("usererrorskunotavailable").unwrap().apply(&mut warned);
-
-        assert_eq!(warned.outcome, Outcome::CompletedWithWarnings);
-        assert_eq!(warned.errors[0].title, "UserErrorSkuNotAvailable");
     }
 }

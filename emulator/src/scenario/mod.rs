@@ -3,6 +3,7 @@
 //! A scenario is data. Nothing in it changes by itself; what restores do is kept in `world`. Tests replace parts of
 //! it while the emulator runs (`/_emulator/scenario`).
 
+mod accounts;
 pub mod catalogue;
 mod edit;
 mod guards;
@@ -15,6 +16,7 @@ mod shapes;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
+pub use accounts::StorageAccount;
 pub use guards::{ResourceGuard, VaultIdentity};
 pub use points::{PointSpec, RecoveryPoint};
 pub use restore::{
@@ -37,8 +39,8 @@ pub struct Scenario {
     /// Who may sign in, and what they may do. The first one is printed when the emulator is ready.
     pub principals: Vec<Principal>,
     pub vaults: Vec<Vault>,
-    /// Full ids of storage accounts that exist.
-    pub storage_accounts: Vec<String>,
+    /// Storage accounts that exist.
+    pub storage_accounts: Vec<StorageAccount>,
     /// Networks that exist.
     pub virtual_networks: Vec<VirtualNetwork>,
     /// Full ids of resource groups that exist besides those that something of this scenario lies in.
@@ -201,6 +203,20 @@ impl Scenario {
         named.unwrap_or_else(|| self.tenants.first().map_or("", |tenant| tenant.id.as_str()))
     }
 
+    /// The tenant that a subscription belongs to: that of its vaults, else that of the guards in it.
+    pub fn tenant_of(&self, subscription: &str) -> &str {
+        let mut tenants = self.vaults.iter().filter_map(|vault| {
+            let here = vault.subscription_id.eq_ignore_ascii_case(subscription);
+            here.then_some(vault.tenant.as_deref())
+        });
+        let mut of_guards = self.vaults.iter().filter_map(|vault| {
+            let guard = vault.resource_guard.as_ref()?;
+            let tenant = guard.tenant.as_deref().or(vault.tenant.as_deref());
+            in_subscription(&guard.id, subscription).then_some(tenant)
+        });
+        self.tenant_id(tenants.next().or_else(|| of_guards.next()).flatten())
+    }
+
     /// The vault of that name, without regard to case.
     pub fn vault(&self, subscription: &str, group: &str, name: &str) -> Option<&Vault> {
         self.vaults.iter().find(|vault| {
@@ -208,6 +224,18 @@ impl Scenario {
                 && vault.resource_group.eq_ignore_ascii_case(group)
                 && vault.name.eq_ignore_ascii_case(name)
         })
+    }
+
+    /// The storage account of that id.
+    pub fn storage_account(&self, id: &str) -> Option<&StorageAccount> {
+        let mut accounts = self.storage_accounts.iter();
+        accounts.find(|account| account.id.eq_ignore_ascii_case(id))
+    }
+
+    /// The region of what does not say its own: that of the first vault.
+    pub fn home_region(&self) -> &str {
+        let first = self.vaults.first();
+        first.map_or("westus", |vault| vault.region.as_str())
     }
 
     /// Whether anything of the scenario lies in this subscription.
@@ -238,10 +266,16 @@ impl Scenario {
                 .map(|machine| machine.id(vault))
         });
         let networks = self.virtual_networks.iter().map(|net| net.id.clone());
+        let accounts = (self.storage_accounts.iter()).map(|account| account.id.clone());
+        let guards = self.vaults.iter().filter_map(|vault| {
+            let guard = vault.resource_guard.as_ref()?;
+            Some(guard.id.clone())
+        });
         vaults
             .chain(machines)
+            .chain(guards)
             .chain(networks)
-            .chain(self.storage_accounts.iter().cloned())
+            .chain(accounts)
             .chain(self.resource_groups.iter().cloned())
     }
 

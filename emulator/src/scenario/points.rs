@@ -48,6 +48,9 @@ pub struct PointSpec {
     pub expires_after: Option<SignedDuration>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub zones: Vec<String>,
+    /// How long after its time its data has been transferred to the vault; until then it has no HardenedRP.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transferred_after: Option<SignedDuration>,
 }
 
 /// A tier by its type alone (then it is Valid), or with its status.
@@ -73,6 +76,8 @@ pub struct RecoveryPoint {
     pub end_untold: bool,
     pub expires: Option<Timestamp>,
     pub zones: Vec<String>,
+    /// When its data has been transferred to the vault; none = long ago.
+    pub transferred: Option<Timestamp>,
 }
 
 /// One copy of a recovery point. Names as in Azure: InstantRP, HardenedRP, ArchivedRP; Valid, Disabled, Deleted, Rehydrated.
@@ -80,16 +85,58 @@ pub struct RecoveryPoint {
 pub struct Tier {
     pub kind: String,
     pub status: String,
+    /// Until when a rehydrated copy can be read; none = the scenario does not say.
+    pub until: Option<Timestamp>,
+}
+
+impl Tier {
+    fn is(&self, kind: &str, status: &str) -> bool {
+        self.kind == kind && self.status == status
+    }
+
+    fn is_readable(&self) -> bool {
+        matches!(self.status.as_str(), "Valid" | "Rehydrated")
+    }
 }
 
 impl RecoveryPoint {
     /// Whether a restore can read any copy.
     pub fn usable(&self) -> bool {
-        !self.soft_deleted
-            && self
-                .tiers
-                .iter()
-                .any(|tier| matches!(tier.status.as_str(), "Valid" | "Rehydrated"))
+        !self.soft_deleted && self.tiers.iter().any(Tier::is_readable)
+    }
+
+    /// Whether it has a snapshot.
+    pub fn has_snapshot(&self) -> bool {
+        self.tiers.iter().any(|tier| tier.is("InstantRP", "Valid"))
+    }
+
+    /// Whether the vault has a copy, be it in its archive.
+    pub fn is_in_vault(&self) -> bool {
+        self.tiers.iter().any(|tier| {
+            tier.is("HardenedRP", "Valid") || tier.kind == "ArchivedRP" && tier.is_readable()
+        })
+    }
+
+    /// Whether it must be rehydrated before anything can read it.
+    pub fn is_only_archived(&self) -> bool {
+        let archived = |tier: &Tier| tier.is("ArchivedRP", "Valid");
+        let readable = |tier: &Tier| tier.is_readable() && !archived(tier);
+        self.tiers.iter().any(archived) && !self.tiers.iter().any(readable)
+    }
+
+    /// The point before its data has been transferred to the vault.
+    pub fn before_transfer(&mut self) {
+        self.tiers.retain(|tier| tier.kind != "HardenedRP");
+    }
+
+    /// The point with its archived copy rehydrated.
+    pub fn rehydrate(&mut self, until: Timestamp) {
+        for tier in &mut self.tiers {
+            if tier.is("ArchivedRP", "Valid") {
+                tier.status = "Rehydrated".into();
+                tier.until = Some(until);
+            }
+        }
     }
 }
 
@@ -145,6 +192,9 @@ impl PointSpec {
                         .expires_after
                         .and_then(|after| time.checked_add(after).ok()),
                     zones: self.zones.clone(),
+                    transferred: self
+                        .transferred_after
+                        .and_then(|after| time.checked_add(after).ok()),
                 }
             })
             .collect()
@@ -161,6 +211,7 @@ impl PointSpec {
         let valid = |kind: &str| Tier {
             kind: kind.into(),
             status: "Valid".into(),
+            until: None,
         };
         if self.tiers.is_empty() {
             return vec![valid("InstantRP"), valid("HardenedRP")];
@@ -172,6 +223,7 @@ impl PointSpec {
                 TierSpec::With { r#type, status } => Tier {
                     kind: r#type.clone(),
                     status: status.clone(),
+                    until: None,
                 },
             })
             .collect()

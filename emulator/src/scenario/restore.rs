@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-use super::catalogue;
+use super::catalogue::{self, Known, Place};
 use super::shapes::{JobShape, Leaves, PollHeaders};
 
 /// One behaviour for every restore, or a list: the n-th restore takes the n-th, the last one goes on for ever.
@@ -84,9 +84,45 @@ impl RestoreBehaviour {
     pub fn resolved(mut self) -> Self {
         let known = self.error.take().and_then(|code| catalogue::find(&code));
         if let Some(known) = known {
-            known.apply(&mut self);
+            self.take(known);
         }
         self
+    }
+
+    /// Lets a known error come up. Where the scenario says itself how the job ends, it ends so, with this error.
+    pub fn take(&mut self, known: &Known) {
+        let failure = |status| {
+            Some(Failure {
+                status,
+                code: known.code.to_owned(),
+                message: known.text.to_owned(),
+            })
+        };
+        let (outcome, number) = match known.place {
+            Place::Request(status) => {
+                self.refused = failure(status);
+                return;
+            }
+            Place::Operation => {
+                self.operation.fails = failure(409);
+                return;
+            }
+            Place::Failed(number) => (Outcome::Failed, number),
+            Place::Warned(number) => (Outcome::CompletedWithWarnings, number),
+        };
+        if self.outcome == Outcome::Completed {
+            self.outcome = outcome;
+        }
+        self.errors = vec![JobError {
+            code: number,
+            title: known.code.to_owned(),
+            text: known.text.to_owned(),
+            recommendations: [known.advice]
+                .into_iter()
+                .filter(|advice| !advice.is_empty())
+                .map(str::to_owned)
+                .collect(),
+        }];
     }
 
     /// The behaviour with other values of some fields, given as JSON, spelt out.
@@ -274,4 +310,22 @@ pub enum ProgressSeries {
 
 fn conflict() -> u16 {
     409
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outcome_that_the_scenario_names_stays() {
+        let mut warned = RestoreBehaviour {
+            outcome: Outcome::CompletedWithWarnings,
+            ..RestoreBehaviour::default()
+        };
+
+        warned.take(catalogue::find("usererrorskunotavailable").unwrap());
+
+        assert_eq!(warned.outcome, Outcome::CompletedWithWarnings);
+        assert_eq!(warned.errors[0].title, "UserErrorSkuNotAvailable");
+    }
 }

@@ -30,6 +30,8 @@ pub struct Service {
     pub retry_after: SignedDuration,
     /// From the cancel request to the job's end.
     pub cancel_takes: SignedDuration,
+    /// How long archived points take to be rehydrated.
+    pub rehydration: RehydrationTimes,
     /// Answers repeat the client request id twice.
     pub echo_client_request_id_twice: bool,
     /// Poll addresses carry a signature of about 3 kB.
@@ -55,9 +57,27 @@ impl Default for Service {
             default_job_window: SignedDuration::from_hours(24),
             retry_after: SignedDuration::from_secs(60),
             cancel_takes: SignedDuration::from_secs(30),
+            rehydration: RehydrationTimes::default(),
             echo_client_request_id_twice: false,
             signed_poll_urls: false,
             activity_ids: ActivityId::RequestId,
+        }
+    }
+}
+
+/// How long the rehydration of an archived point takes, by its priority: documented are less than 15 hours and less than one.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct RehydrationTimes {
+    pub standard: SignedDuration,
+    pub high: SignedDuration,
+}
+
+impl Default for RehydrationTimes {
+    fn default() -> Self {
+        Self {
+            standard: SignedDuration::from_hours(12),
+            high: SignedDuration::from_mins(45),
         }
     }
 }

@@ -2,14 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Azure, TEST_VM, VAULT, Vm, WEB_1};
+use crate::support::{Azure, TEST_VM, VAULT, Vm, WEB_1, vm};
 
 const ID: &str = "9601db77-1a20-11ec-b5f2-c8f750f92764";
-const MANY: Vm = Vm {
-    group: "testRG",
-    name: "many-1",
-    registered: "iaasvmcontainerv2;testRG;many-1",
-};
+const MANY: Vm = vm("many-1");
 
 #[tokio::test]
 async fn items_are_filtered_in_both_encodings() {

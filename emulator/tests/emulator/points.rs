@@ -4,18 +4,10 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::support::{Azure, Vm};
+use crate::support::{Azure, Vm, vm};
 
-const ALL_KINDS: Vm = Vm {
-    group: "testRG",
-    name: "allkinds-1",
-    registered: "iaasvmcontainerv2;testRG;allkinds-1",
-};
-const VAST: Vm = Vm {
-    group: "testRG",
-    name: "vast-1",
-    registered: "iaasvmcontainerv2;testRG;vast-1",
-};
+const ALL_KINDS: Vm = vm("allkinds-1");
+const VAST: Vm = vm("vast-1");
 
 async fn points(azure: &Azure, version: &str) -> Vec<Value> {
     let list = format!("{}/recoveryPoints?api-version={version}", ALL_KINDS.item());

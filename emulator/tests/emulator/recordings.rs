@@ -8,14 +8,10 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::support::{Azure, SUBSCRIPTION, TEST_VM, VAULT, Vm, read};
+use crate::support::{Azure, SUBSCRIPTION, TEST_VM, VAULT, Vm, read, vm};
 
 const ID: &str = "0010bff7-2ae6-4674-8a68-29e38cc9ae1c";
-const FAILING: Vm = Vm {
-    group: "testRG",
-    name: "fail-1",
-    registered: "iaasvmcontainerv2;testRG;fail-1",
-};
+const FAILING: Vm = vm("fail-1");
 
 /// Fields that only the recording or only the emulator has, each with all that lies below it, and why that is so.
 const ACCEPTED: &[(&str, &str)] = &[
@@ -231,11 +227,7 @@ async fn a_restore_of_2024_looks_as_recorded() {
             behaviour,
         )
         .await;
-    let vm = Vm {
-        group: "testRG",
-        name: "disks-1",
-        registered: "iaasvmcontainerv2;testRG;disks-1",
-    };
+    let vm = vm("disks-1");
 
     let (start, end) = jobs_of(&azure, &vm, "2024-04-01", json!({"restoreDiskLunList": []})).await;
     let point = azure

@@ -227,6 +227,10 @@ async fn the_guard_of_another_tenant_wants_a_second_token() {
     let without = send(&azure, &request, None).await;
     let own = send(&azure, &request, Some(&azure.token)).await;
     let with = send(&azure, &request, Some(&token)).await;
+    let subscription = GUARD.split("/resourceGroups").next().unwrap();
+    let foreign = azure.get(subscription).await;
+    guard(&azure, json!({ "id": GUARD })).await;
+    let ours = azure.get(subscription).await;
 
     for refused in [without, own] {
         assert_eq!(
@@ -235,6 +239,12 @@ async fn the_guard_of_another_tenant_wants_a_second_token() {
         );
     }
     assert_eq!(with.status, 202, "{}", with.text);
+    assert_eq!(
+        (foreign.status, foreign.code()),
+        (401, "InvalidAuthenticationTokenTenant"),
+        "so clients know the tenant of a guard"
+    );
+    assert_eq!(ours.status, 200, "{}", ours.text);
 }
 
 async fn guard(azure: &Azure, guard: Value) {

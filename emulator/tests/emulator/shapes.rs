@@ -2,14 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Azure, TEST_VM, VAULT, Vm};
+use crate::support::{Answer, Azure, TEST_VM, VAULT, Vm, vm};
 
 const ID: &str = "0010bff7-2ae6-4674-8a68-29e38cc9ae1c";
-const SHAPED: Vm = Vm {
-    group: "testRG",
-    name: "shaped-1",
-    registered: "iaasvmcontainerv2;testRG;shaped-1",
-};
+const SHAPED: Vm = vm("shaped-1");
 
 /// An emulator with a VM whose restores go like this.
 async fn with(restore: Value) -> Azure {
@@ -307,11 +303,7 @@ async fn every_known_error_is_chosen_by_its_code() {
 #[tokio::test]
 async fn the_check_before_a_restore_finds_what_is_chosen() {
     let azure = Azure::start().await;
-    let vm = Vm {
-        group: "testRG",
-        name: "nosku-1",
-        registered: "iaasvmcontainerv2;testRG;nosku-1",
-    };
+    let vm = vm("nosku-1");
     let point = azure.points(&vm).await.remove(0);
     let body = json!({
         "id": format!("{}/recoveryPoints/{point}", vm.item()),

@@ -168,6 +168,17 @@ impl Azure {
         self.admin("PUT", "clock", json!({ "advance": span })).await;
     }
 
+    /// Adds a VM of the group `testRG` to `testVault`; without a word about points it has one.
+    pub async fn add_vm(&self, name: &'static str, mut spec: Value) -> Vm {
+        spec["resourceGroup"] = "testRG".into();
+        if spec["recoveryPoints"].is_null() {
+            spec["recoveryPoints"] = json!([{"age": "8h"}]);
+        }
+        let path = format!("scenario/vaults/testVault/virtualMachines/{name}");
+        self.admin("PUT", &path, spec).await;
+        vm(name)
+    }
+
     pub async fn ledger(&self) -> Vec<Value> {
         let answer = self.admin("GET", "ledger", Value::Null).await;
         answer.body["entries"].as_array().unwrap().clone()
@@ -204,6 +215,11 @@ impl Azure {
     /// Triggers a restore, lets its operation end, and returns the id of its job.
     pub async fn started_job(&self, vm: &Vm, request_id: &str) -> String {
         let accepted = self.restore(vm, request_id).await;
+        self.job_of(&accepted).await
+    }
+
+    /// Lets the operation of an accepted restore end, and returns the id of its job.
+    pub async fn job_of(&self, accepted: &Answer) -> String {
         assert_eq!(accepted.status, 202, "{}", accepted.text);
         self.advance("5s").await;
         let status = self
@@ -220,23 +236,25 @@ impl Azure {
     }
 }
 
-/// A protected VM of the built-in scenario.
+/// A protected VM of `testVault`.
 pub struct Vm {
     pub group: &'static str,
     pub name: &'static str,
-    pub registered: &'static str,
 }
 
-pub const TEST_VM: Vm = Vm {
-    group: "testRG",
-    name: "testVM",
-    registered: "iaasvmcontainerv2;testRG;testVM",
-};
+pub const TEST_VM: Vm = vm("testVM");
 pub const WEB_1: Vm = Vm {
     group: "web",
     name: "web-1",
-    registered: "iaasvmcontainerv2;web;web-1",
 };
+
+/// A VM of the group `testRG`.
+pub const fn vm(name: &'static str) -> Vm {
+    Vm {
+        group: "testRG",
+        name,
+    }
+}
 
 impl Vm {
     pub fn id(&self) -> String {
@@ -249,7 +267,7 @@ impl Vm {
     pub fn item(&self) -> String {
         format!(
             "{VAULT}/backupFabrics/Azure/protectionContainers/IaasVMContainer;{0}/protectedItems/VM;{0}",
-            self.registered
+            format_args!("iaasvmcontainerv2;{};{}", self.group, self.name)
         )
     }
 

@@ -30,7 +30,18 @@ pub struct Finding {
 
 impl Contract {
     pub fn read(folder: &Path, version: &str) -> Self {
-        let document = read_json(&folder.join("openapi").join(version).join("bms.json"));
+        let file = folder.join("openapi").join(version).join("bms.json");
+        Self::read_from(&file, folder, version)
+    }
+
+    /// A version of which there is no file of Microsoft's, as listed from the metadata of Microsoft's Python SDK.
+    pub fn of_sdk(folder: &Path, version: &str) -> Self {
+        let file = folder.join(format!("derived/{version}.subset.json"));
+        Self::read_from(&file, folder, version)
+    }
+
+    fn read_from(file: &Path, folder: &Path, version: &str) -> Self {
+        let document = read_json(file);
         let common = read_json(&folder.join("openapi/common-types/v1/types.json"));
         let mut all = definitions_of(&common);
         all.extend(definitions_of(&document));

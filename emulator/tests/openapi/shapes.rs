@@ -5,13 +5,9 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::contract::{Contract, Finding};
-use crate::support::{Answer, Azure, SUBSCRIPTION, VAULT, Vm, read};
+use crate::support::{Answer, Azure, SUBSCRIPTION, VAULT, Vm, read, vm};
 
-const SHAPED: Vm = Vm {
-    group: "testRG",
-    name: "shaped-1",
-    registered: "iaasvmcontainerv2;testRG;shaped-1",
-};
+const SHAPED: Vm = vm("shaped-1");
 const GUARD: &str = "/subscriptions/00000000-0000-0000-0000-000000000007/resourceGroups/security/providers/Microsoft.DataProtection/resourceGuards/guard";
 
 /// Plays every shape and compares the answers.

@@ -1,5 +1,6 @@
 //! What the restores of a VM do in the emulated Azure, and the whole world of a soak. Pure.
 
+use super::planned::Taken;
 use super::schedule::{NAMESPACES, Schedule};
 use fastrand::Rng;
 use serde_json::{Value, json};
@@ -172,7 +173,11 @@ pub fn scenario(schedule: &Schedule) -> Value {
             .entry(vault_of(run.namespace))
             .or_default()
             .insert(&run.machine, machine);
-        if let Some(made) = run.makes.as_ref().filter(|_| run.is_in_the_way) {
+        if let Some(made) = run
+            .makes
+            .as_ref()
+            .filter(|_| run.taken == Taken::FromTheStart)
+        {
             let machines = vaults.entry(vault_of(run.namespace)).or_default();
             machines.insert(made, machine_in_the_way(made));
         }

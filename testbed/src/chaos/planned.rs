@@ -4,6 +4,7 @@ use super::kind::Kind;
 use super::schedule::NAMESPACES;
 use crate::RestoreType;
 use fastrand::Rng;
+use std::time::Duration;
 
 /// The runs that exist so far and are young enough to be worth disturbing.
 pub const YOUNG_RUNS: usize = 7;
@@ -28,15 +29,35 @@ pub struct PlannedRun {
     pub restore: RestoreType,
     /// The VM that an `AlternateLocation` makes.
     pub makes: Option<String>,
-    /// Whether that VM is there from the start.
-    pub is_in_the_way: bool,
+    /// Whether somebody else makes it.
+    pub taken: Taken,
+}
+
+/// Whether the VM that a run is to make exists already. Most runs find their name free, or hardly any would make a VM at all.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Taken {
+    Never,
+    FromTheStart,
+    /// It appears so long after the run was applied, in real time: perhaps before its request, perhaps before its next attempt.
+    After(Duration),
+}
+
+impl Taken {
+    /// For a run that makes a VM after so many others that do: in turn, so that every soak has its share of each.
+    fn in_turn(rng: &mut Rng, makers: usize) -> Self {
+        match makers % 6 {
+            1 => Self::FromTheStart,
+            4 => Self::After(Duration::from_millis(rng.u64(200..12_000))),
+            _ => Self::Never,
+        }
+    }
 }
 
 /// Types with the part of the runs that they get.
 fn any_type(rng: &mut Rng) -> RestoreType {
     match rng.u32(0..20) {
-        0..10 => RestoreType::RestoreDisks,
-        10..16 => RestoreType::OriginalLocation,
+        0..9 => RestoreType::RestoreDisks,
+        9..14 => RestoreType::OriginalLocation,
         _ => RestoreType::AlternateLocation,
     }
 }
@@ -56,7 +77,11 @@ pub fn planned(rng: &mut Rng, before: &[PlannedRun]) -> PlannedRun {
     let own = (rng.usize(..NAMESPACES.len()), Kind::any(rng));
     let (namespace, machine, kind) = match shared {
         Some(other) => (
-            neighbour(rng, other.namespace),
+            if in_place || rng.bool() {
+                neighbour(other.namespace)
+            } else {
+                other.namespace
+            },
             other.machine.clone(),
             other.kind,
         ),
@@ -64,6 +89,7 @@ pub fn planned(rng: &mut Rng, before: &[PlannedRun]) -> PlannedRun {
         None => (own.0, format!("vm-{number:03}"), own.1),
     };
     let makes = restore == RestoreType::AlternateLocation;
+    let makers = before.iter().filter(|run| run.makes.is_some()).count();
     let start_by = rng.u32(2..60);
     PlannedRun {
         namespace,
@@ -79,16 +105,20 @@ pub fn planned(rng: &mut Rng, before: &[PlannedRun]) -> PlannedRun {
         },
         restore,
         makes: makes.then(|| format!("made-{number:03}")),
-        is_in_the_way: makes && rng.f64() < 0.25,
+        taken: if makes {
+            Taken::in_turn(rng, makers)
+        } else {
+            Taken::Never
+        },
     }
 }
 
-/// A namespace with the same vault in Azure.
-fn neighbour(rng: &mut Rng, namespace: usize) -> usize {
+/// Another namespace with the same vault in Azure, where there is one.
+fn neighbour(namespace: usize) -> usize {
     let last = NAMESPACES.len() - 1;
     match namespace {
-        0 if rng.bool() => last,
-        other if other == last && rng.bool() => 0,
+        0 => last,
+        other if other == last => 0,
         other => other,
     }
 }
@@ -104,6 +134,6 @@ pub fn of_the_calm(first: usize, namespace: usize) -> PlannedRun {
         start_by_minutes: None,
         restore: RestoreType::RestoreDisks,
         makes: None,
-        is_in_the_way: false,
+        taken: Taken::Never,
     }
 }

@@ -1,6 +1,6 @@
 //! What a soak does and when: made from the seed alone, before anything is started. Pure.
 
-use super::planned::{PlannedRun, YOUNG_RUNS, of_the_calm, planned};
+use super::planned::{PlannedRun, Taken, YOUNG_RUNS, of_the_calm, planned};
 use super::weather;
 use fastrand::Rng;
 use serde_json::Value;
@@ -170,6 +170,7 @@ impl Schedule {
                 }
             }
         }
+        events.extend(machines_that_appear(&runs, &events, length));
         events.sort_by_key(|event| event.at);
         let calm_from = runs.len();
         runs.extend((0..NAMESPACES.len()).map(|namespace| of_the_calm(calm_from, namespace)));
@@ -269,12 +270,27 @@ const RHYTHMS: &[(f64, Make)] = &[
         run,
         edits: rng.u32(5..40),
     }),
-    (9.0, |_, run| What::MachineAppears { run }),
     (110.0, |rng, _| What::VaultGone {
         namespace: rng.usize(..NAMESPACES.len()),
         lasts: milliseconds(rng, 500, 22_000),
     }),
 ];
+
+/// The VMs that somebody makes where runs were to make them.
+fn machines_that_appear(runs: &[PlannedRun], events: &[Event], length: Duration) -> Vec<Event> {
+    let appears = |event: &Event| {
+        let What::Create(run) = event.what else {
+            return None;
+        };
+        let Taken::After(delay) = runs[run].taken else {
+            return None;
+        };
+        let what = What::MachineAppears { run };
+        let at = event.at + delay;
+        (at < length).then_some(Event { at, what })
+    };
+    events.iter().filter_map(appears).collect()
+}
 
 /// Instants whose distances are `every` seconds on average.
 fn times(rng: &mut Rng, length: Duration, every: f64) -> Vec<Duration> {
@@ -386,8 +402,8 @@ mod tests {
         seen.dedup();
         let distinct: std::collections::HashSet<_> = seen.into_iter().collect();
 
-        // Two rhythms stop the API server.
-        assert_eq!(distinct.len(), RHYTHMS.len());
+        // Two rhythms stop the API server; runs, and machines in their way, have no rhythm.
+        assert_eq!(distinct.len(), RHYTHMS.len() + 1);
     }
 
     #[test]
@@ -402,7 +418,6 @@ mod tests {
         for restore in RestoreType::ALL {
             assert!(of(restore).count() >= 10, "{restore:?}");
         }
-        assert!(of(RestoreType::AlternateLocation).any(|run| run.is_in_the_way));
         assert!(places.iter().all(|run| run.start_by_minutes.is_some()));
         let shared = |one: &&&PlannedRun| {
             let other = |other: &&&PlannedRun| {
@@ -411,6 +426,23 @@ mod tests {
             places.iter().any(|run| other(&run))
         };
         assert!(places.iter().filter(shared).count() >= 2, "{places:?}");
+    }
+
+    #[test]
+    fn most_runs_that_make_a_machine_find_its_name_free() {
+        for seed in 0..20 {
+            let schedule = Schedule::new(seed, LENGTH);
+            let runs = schedule.runs.iter();
+            let makers: Vec<_> = runs.filter(|run| run.makes.is_some()).collect();
+            let free = makers.iter().filter(|run| run.taken == Taken::Never);
+
+            assert!(free.count() * 2 > makers.len(), "seed {seed}: {makers:#?}");
+            assert!(makers.len() >= 15, "seed {seed}: {}", makers.len());
+        }
+        let schedule = Schedule::new(1, LENGTH);
+        let taken = |taken: fn(&Taken) -> bool| schedule.runs.iter().any(|run| taken(&run.taken));
+        assert!(taken(|taken| matches!(taken, Taken::FromTheStart)));
+        assert!(taken(|taken| matches!(taken, Taken::After(_))));
     }
 
     #[test]

@@ -22,13 +22,13 @@ async fn point_of_another_machine_is_not_taken_for_one_of_this_machine() {
 async fn target_where_it_cannot_work_is_told_before_anything_is_sent() {
     let (world, _) = world().await;
     a_quick_vm(&world, "far-account", point()).await;
-    let elsewhere = json!({"location": "eastus", "name": "faraway", "properties": {}});
-    let rules = json!([{"match": {"operation": "GetStorageAccount", "path": "faraway"}, "count": 0,
-        "action": {"answer": {"status": 200, "body": elsewhere}}}]);
-    world.azure.set_faults(rules).await;
     let account = format!(
         "{SUBSCRIPTION}/resourceGroups/web/providers/Microsoft.Storage/storageAccounts/faraway"
     );
+    world
+        .azure
+        .add_storage_account(json!({"id": account, "location": "eastus"}))
+        .await;
     let far =
         a_restore("far-account", "testRG/far-account").with("target.storageAccountId", account);
     let words = ["faraway", "eastus", "westus"];

@@ -228,19 +228,35 @@ async fn answers_that_cannot_be_understood_delay_a_restore_and_no_more() {
 #[tokio::test(flavor = "multi_thread")]
 async fn api_version_that_azure_refuses_is_followed_by_another_one_and_one_job() {
     let world = World::start("versions").await;
-    let refused = json!([{"version": "2019-05-13", "operations": ["TriggerRestore"]}]);
-    world
-        .azure
-        .patch(json!({"service": {"refusedApiVersions": refused}}))
-        .await;
+    let refused = ["2019-05-13", "2024-04-01"]
+        .map(|version| json!({"version": version, "operations": ["TriggerRestore"]}));
+    let refused = json!({"service": {"refusedApiVersions": refused}});
+    world.azure.patch(refused).await;
+    let plain = a_quick_restore(&world, "plain").await;
+    let zoned = a_quick_restore(&world, "zoned").await;
+    let zoned = zoned.with("target.zone", "2");
 
-    let ended = world.run(&a_quick_restore(&world, "versions").await).await;
+    let ended = futures::join!(world.run(&plain), world.run(&zoned));
 
-    assert_eq!(phase(&ended), "Succeeded", "{ended:#}");
-    let posts = world.azure.posts("versions").await;
-    assert_eq!(posts.len(), 2, "{posts:#?}");
-    assert_eq!(posts[0]["clientRequestId"], posts[1]["clientRequestId"]);
-    assert_eq!(world.azure.jobs("versions").await.len(), 1);
+    // A request with a field that the article's version lacks never goes back to it.
+    for (object, name, versions) in [
+        (
+            ended.0,
+            "plain",
+            &["2019-05-13", "2024-04-01", "2026-10-01"][..],
+        ),
+        (ended.1, "zoned", &["2024-04-01", "2026-10-01"]),
+    ] {
+        assert_eq!(phase(&object), "Succeeded", "{object:#}");
+        let posts = world.azure.posts(name).await;
+        let seen: Vec<&str> = (posts.iter())
+            .filter_map(|post| post["apiVersion"].as_str())
+            .collect();
+        assert_eq!(seen, versions, "{posts:#?}");
+        let id = &posts[0]["clientRequestId"];
+        assert!(posts.iter().all(|post| post["clientRequestId"] == *id));
+        assert_eq!(world.azure.jobs(name).await.len(), 1);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,15 +1,19 @@
 //! Each type from the manifest to its end, and the request that was sent for it.
 
-use super::{as_new, compute, in_group, in_place, put_vm, the_request};
-use crate::support::objects::a_restore;
+use super::{a_machine, add_vault, as_new, compute, in_group, in_place, put_vm, the_request, with};
+use crate::support::objects::{Restore, a_restore};
 use crate::support::reading::{phase, text};
 use crate::support::world::World;
 use serde_json::{Value, json};
+
+/// The guard of the built-in scenario.
+const GUARD: &str = "/subscriptions/00000000-0000-0000-0000-000000000007/resourceGroups/security/providers/Microsoft.DataProtection/resourceGuards/guard";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_type_is_sent_as_it_was_asked_for_and_ends() {
     let world = World::start("types").await;
     world.azure.give_vault_identity().await;
+    world.azure.rehydrate_within("2m").await;
     let archived = json!({"tiers": ["ArchivedRP"]});
     let cases = [
         ("t-disks", a_restore("t-disks", "testRG/t-disks"), json!({})),
@@ -46,13 +50,7 @@ async fn every_type_is_sent_as_it_was_asked_for_and_ends() {
         put_vm(&world, vm, point.clone()).await;
     }
 
-    let runs = cases.iter().map(async |(vm, restore, _)| {
-        let ended = world.run(restore).await;
-        assert_eq!(phase(&ended), "Succeeded", "{ended:#}");
-        assert_eq!(world.azure.jobs(vm).await.len(), 1);
-        assert_eq!(text(&ended, "/job/id"), world.azure.jobs(vm).await[0]);
-    });
-    futures::future::join_all(runs).await;
+    all_succeed(&world, cases.iter().map(|(_, restore, _)| restore)).await;
 
     let sent = async |vm: &str| the_request(&world, vm).await;
     let (disks, version) = sent("t-disks").await;
@@ -106,6 +104,89 @@ async fn every_type_is_sent_as_it_was_asked_for_and_ends() {
         json!({"rehydrationRetentionDuration": "P15D", "rehydrationPriority": "High"});
     assert_eq!(cold["recoveryPointRehydrationInfo"], expected);
     assert_eq!(version, "2024-04-01");
+
+    // While the rehydrated copy is there, nobody needs to ask for it again.
+    let again = world.run(&a_restore("t-again", "testRG/t-cold")).await;
+    assert_eq!(phase(&again), "Succeeded", "{again:#}");
+    let posts = world.azure.posts("t-cold").await;
+    assert_eq!(
+        posts[1]["body"]["properties"]["objectType"],
+        "IaasVMRestoreRequest"
+    );
+}
+
+/// What the recovery point and the vault demand beyond the type: a word about private disks, the edge zone, a guard's request.
+#[tokio::test(flavor = "multi_thread")]
+async fn private_disks_edge_zones_and_guards_are_named_in_the_request() {
+    let world = World::start("demands").await;
+    add_vault(&world, "guarded", "guardedVault").await;
+    let disks = |vm: &str| a_restore(vm, &format!("testRG/{vm}"));
+    let option = "target.diskNetworkAccess.option";
+    let ours = compute("diskAccesses", "ours");
+    let private = with(a_machine("n-private", json!({})), "privateDisks", true);
+    let edge = with(a_machine("n-edge", json!({})), "edgeZone", "losangeles");
+    for (vm, like) in [
+        ("n-private", &private),
+        ("n-same", &private),
+        ("n-edge", &edge),
+        ("n-place", &edge),
+    ] {
+        world.azure.put_vm(with(like.clone(), "name", vm)).await;
+    }
+    let runs = [
+        disks("n-private")
+            .with(option, "EnablePrivateAccessForAllDisks")
+            .with("target.diskNetworkAccess.diskAccessId", ours.as_str()),
+        in_place("n-same", "n-same").with(option, "SameAsOnSourceDisks"),
+        disks("n-edge"),
+        in_place("n-place", "n-place"),
+        a_restore("secure-1", "secure/secure-1").of_vault("guarded"),
+    ];
+
+    all_succeed(&world, runs.iter()).await;
+
+    for (vm, field, expected) in [
+        (
+            "n-private",
+            "targetDiskNetworkAccessSettings",
+            json!({"targetDiskNetworkAccessOption": "EnablePrivateAccessForAllDisks", "targetDiskAccessId": ours}),
+        ),
+        (
+            "n-same",
+            "targetDiskNetworkAccessSettings",
+            json!({"targetDiskNetworkAccessOption": "SameAsOnSourceDisks"}),
+        ),
+        (
+            "n-edge",
+            "extendedLocation",
+            json!({"name": "losangeles", "type": "EdgeZone"}),
+        ),
+        (
+            "n-place",
+            "extendedLocation",
+            json!({"name": "losangeles", "type": "EdgeZone"}),
+        ),
+        (
+            "secure-1",
+            "resourceGuardOperationRequests",
+            json!([format!("{GUARD}/triggerRestoreRequests/default")]),
+        ),
+    ] {
+        let (sent, version) = the_request(&world, vm).await;
+        assert_eq!(sent[field], expected, "{vm}");
+        assert_eq!(version, "2024-04-01", "the article's does not know {field}");
+    }
+}
+
+/// Runs them all at once: each succeeds with one job, which it names.
+async fn all_succeed(world: &World, restores: impl Iterator<Item = &Restore>) {
+    let runs = restores.map(async |restore| {
+        let ended = world.run(restore).await;
+        assert_eq!(phase(&ended), "Succeeded", "{ended:#}");
+        let jobs = world.azure.jobs(restore.name()).await;
+        assert_eq!(jobs, [text(&ended, "/job/id")]);
+    });
+    futures::future::join_all(runs).await;
 }
 
 /// The article's api-version for everything that Backup answers, from the list of points to the job.

@@ -43,12 +43,31 @@ fn as_new(name: &str, vm: &str, new: &str) -> Restore {
 
 /// A protected VM with two data disks, whose restores take half a minute, with this recovery point besides its name and age.
 async fn put_vm(world: &World, name: &str, point: Value) {
+    world.azure.put_vm(a_machine(name, point)).await;
+}
+
+/// Such a VM, for the scenario.
+fn a_machine(name: &str, point: Value) -> Value {
     let mut point = point;
     point["name"] = json!("1");
     point["age"] = json!("8h");
-    let vm = json!({"name": name, "resourceGroup": "testRG", "dataDisks": 2, "recoveryPoints": [point],
-        "restore": {"duration": "30s"}});
-    world.azure.put_vm(vm).await;
+    json!({"name": name, "resourceGroup": "testRG", "dataDisks": 2, "recoveryPoints": [point], "restore": {"duration": "30s"}})
+}
+
+/// The VM with one more field.
+fn with(mut vm: Value, field: &str, value: impl Into<Value>) -> Value {
+    vm[field] = value.into();
+    vm
+}
+
+/// Adds a vault object of that name for a vault of the group `platformRG`.
+async fn add_vault(world: &World, name: &str, vault: &str) {
+    let object = world
+        .vault(name)
+        .with("resourceGroup", "platformRG")
+        .with("name", vault);
+    let secret = world.stage.emulator.ready().client_secret.clone();
+    world.add_vault(&object, &secret).await;
 }
 
 /// The one restore request for that VM: its properties and its api-version.

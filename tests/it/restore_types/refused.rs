@@ -1,10 +1,14 @@
 //! What only Azure's data tells is told before anything is sent.
 
-use super::{as_new, in_place, put_vm};
+use super::{a_machine, add_vault, as_new, in_place, put_vm, with};
 use crate::support::objects::{Restore, a_restore};
 use crate::support::reading::{follows_the_table, message, phase};
 use crate::support::world::World;
 use serde_json::{Value, json};
+
+/// A resource group of another subscription than the vault's.
+const ELSEWHERE: &str =
+    "/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups/restores";
 
 /// VM and object of one name, its point, the reason, and what the message says.
 type Case = (&'static str, Restore, Value, &'static str, &'static str);
@@ -12,7 +16,8 @@ type Case = (&'static str, Restore, Value, &'static str, &'static str);
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_work_is_told_with_its_reason_and_nothing_is_sent() {
     let world = World::start("unsuited").await;
-    let snapshot = json!({"tiers": ["InstantRP"]});
+    // Its snapshot is there, and its data is on the way to the vault.
+    let snapshot = json!({"transferredAfter": "9000h"});
     let disks = |name: &str| a_restore(name, &format!("testRG/{name}"));
     let cases: Vec<Case> = vec![
         (
@@ -35,6 +40,13 @@ async fn what_cannot_work_is_told_with_its_reason_and_nothing_is_sent() {
             snapshot.clone(),
             "TransferNotFinished",
             "has not been transferred to the vault yet",
+        ),
+        (
+            "u-far",
+            disks("u-far").with("target.resourceGroupId", ELSEWHERE),
+            snapshot,
+            "TransferNotFinished",
+            "a restore into another subscription (spec.target.resourceGroupId) needs it there",
         ),
         (
             "u-lun",
@@ -62,18 +74,75 @@ async fn what_cannot_work_is_told_with_its_reason_and_nothing_is_sent() {
         put_vm(&world, vm, point.clone()).await;
     }
 
-    let told = cases.iter().map(async |(vm, restore, _, reason, words)| {
-        world.apply(restore.json()).await;
-        let object = world.with_reason(vm, reason).await;
-        assert!(message(&object).contains(words), "{}", message(&object));
-        follows_the_table(&object);
-        assert!(world.azure.posts(vm).await.is_empty(), "{vm}");
-    });
+    let told = (cases.iter())
+        .map(|(_, restore, _, reason, words)| is_told(&world, restore, reason, words));
     futures::future::join_all(told).await;
 
     // The snapshot arrives in the vault, and the run goes on by itself.
     put_vm(&world, "u-fresh", json!({})).await;
     let ended = world.ended("u-fresh").await;
+    assert_eq!(phase(&ended), "Succeeded", "{ended:#}");
+}
+
+/// The run stands still with that reason and those words, and nothing is sent.
+async fn is_told(world: &World, restore: &Restore, reason: &str, words: &str) {
+    world.apply(restore.json()).await;
+    let object = world.with_reason(restore.name(), reason).await;
+    assert!(message(&object).contains(words), "{}", message(&object));
+    follows_the_table(&object);
+    let posts = world.azure.posts(restore.name()).await;
+    assert!(posts.is_empty(), "{posts:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_vault_and_the_machine_demand_is_told_and_nothing_is_sent() {
+    let world = World::start("demanding").await;
+    let private = with(a_machine("d-private", json!({})), "privateDisks", true);
+    let edge = with(a_machine("d-edge", json!({})), "edgeZone", "losangeles");
+    for vm in [private, edge] {
+        world.azure.put_vm(vm).await;
+    }
+    let guard = json!({"tenant": "72f98800-0000-4000-8000-000000000002",
+        "id": "/subscriptions/00000000-0000-0000-0000-000000000008/resourceGroups/security/providers/Microsoft.DataProtection/resourceGuards/theirs"});
+    let vault = json!({
+        "subscriptionId": "00000000-0000-0000-0000-000000000000", "resourceGroup": "platformRG", "region": "westus",
+        "resourceGuard": guard, "virtualMachines": [a_machine("d-guard", json!({}))],
+    });
+    world
+        .azure
+        .put("scenario/vaults/foreignVault", vault.clone())
+        .await;
+    add_vault(&world, "foreign", "foreignVault").await;
+    let disks = |name: &str| a_restore(name, &format!("testRG/{name}"));
+    let guarded = disks("d-guard").of_vault("foreign");
+    let private = disks("d-private");
+    let edge = disks("d-edge").with("target.resourceGroupId", ELSEWHERE);
+
+    futures::join!(
+        is_told(
+            &world,
+            &guarded,
+            "ResourceGuardInAnotherTenant",
+            "resourceGuards/theirs, which belongs to another tenant"
+        ),
+        is_told(
+            &world,
+            &private,
+            "DiskNetworkAccessRequired",
+            "target.diskNetworkAccess, for example option SameAsOnSourceDisks"
+        ),
+        is_told(&world, &edge, "TargetUnsuitable", "edge zone losangeles"),
+    );
+
+    // The guard is taken from the vault, and the run goes on by itself.
+    world
+        .azure
+        .put(
+            "scenario/vaults/foreignVault",
+            with(vault, "resourceGuard", Value::Null),
+        )
+        .await;
+    let ended = world.ended("d-guard").await;
     assert_eq!(phase(&ended), "Succeeded", "{ended:#}");
 }
 

@@ -107,6 +107,19 @@ impl Azure {
         self.patch(json!({ "vaults": vaults })).await;
     }
 
+    /// Archived points are rehydrated within that time, whatever the priority.
+    pub async fn rehydrate_within(&self, time: &str) {
+        let times = json!({"standard": time, "high": time});
+        self.patch(json!({"service": {"rehydration": times}})).await;
+    }
+
+    /// Adds a storage account.
+    pub async fn add_storage_account(&self, account: Value) {
+        let mut accounts = self.get("scenario").await["storageAccounts"].clone();
+        accounts.as_array_mut().unwrap().push(account);
+        self.patch(json!({ "storageAccounts": accounts })).await;
+    }
+
     /// Adds or replaces a principal.
     pub async fn put_principal(&self, client_id: &str, principal: Value) {
         self.put(&format!("scenario/principals/{client_id}"), principal)
