@@ -261,11 +261,15 @@ async fn count<A: Clouds, C: Clock>(context: &Context<A, C>) {
         let known: HashSet<Key> = readable()
             .map(|object| (object.namespace().unwrap_or_default(), object.name_any()))
             .collect();
+        let (now, window) = (
+            context.shared.clock.now(),
+            context.shared.limits.adoption_window,
+        );
         context
             .memories
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .retain(|key, _| known.contains(key));
+            .retain(|key, one| known.contains(key) || one.memory().outlives_object(now, window));
         let vaults: HashSet<Key> = context
             .vaults
             .iter()

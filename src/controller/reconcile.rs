@@ -183,6 +183,11 @@ impl Remembered {
         self.memory
     }
 
+    /// What is remembered, whatever object is there.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
     /// Keeps the memory of an object.
     pub fn new(object: &api::VmRestore, memory: Memory) -> Self {
         Self {

@@ -3,18 +3,18 @@
 
 use super::entries::*;
 use super::facts::{JobStatus, JobSummary, Now};
-use super::ids::RunKey;
-use super::questions::is_open;
+use super::ids::{JobId, RunKey};
+use super::questions::is_undecided;
 use super::record::{AttemptState, Claim, Note, NoteKind, Record};
 
-/// A look found the run's job.
+/// A look found the run's job, and perhaps another one beside it that carries its id.
 pub fn adopted(
     record: &mut Record,
     key: RunKey,
     claim: Option<Claim>,
     number: u8,
     job: &JobSummary,
-    duplicate: bool,
+    beside: Option<&JobId>,
     now: Now,
 ) {
     if let Some(claim) = claim {
@@ -22,7 +22,7 @@ pub fn adopted(
         if number >= claim.attempt {
             own.state = AttemptState::Running;
             own.job = Some(job.id.clone());
-        } else if is_open(own.state) || own.state == AttemptState::Accepted {
+        } else if is_undecided(own) {
             own.state = AttemptState::NotFound;
         }
     }
@@ -34,22 +34,24 @@ pub fn adopted(
     record.end = None;
     record.completion_time = None;
     record.trigger_time = record.trigger_time.or(job.started);
-    let (kind, message) = if duplicate {
-        (
-            NoteKind::DuplicateJobs,
-            format!(
-                "two jobs carry the request id of attempt {number}; following the oldest, {}, and triggering no further one",
-                job.id
-            ),
-        )
-    } else {
-        (
-            NoteKind::JobRunning,
-            format!("found job {} of attempt {number}", job.id),
-        )
+    record.note = Note {
+        kind: NoteKind::JobRunning,
+        message: format!("found job {} of attempt {number}", job.id),
     };
-    record.note = Note { kind, message };
+    if let Some(other) = beside {
+        has_another_job(record, number, &job.id, other);
+    }
     record.phase = phase_of(&job.status);
+}
+
+/// A list shows a second job with the id of the attempt whose job is followed: says so, and from then on no attempt follows.
+pub fn has_another_job(record: &mut Record, number: u8, followed: &JobId, other: &JobId) {
+    record.note = Note {
+        kind: NoteKind::DuplicateJobs,
+        message: format!(
+            "two jobs carry the request id of attempt {number}, {followed} and {other}; following {followed}, and triggering no further one"
+        ),
+    };
 }
 
 /// A person said which job it is.

@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use super::entries::told;
 use super::evidence::Look;
 use super::facts::JobSummary;
-use super::ids::{ArmId, MAX_ATTEMPTS};
+use super::ids::{ArmId, JobId, MAX_ATTEMPTS};
 use super::item_lock::Turn;
 use super::pace;
 use super::questions::{
@@ -23,8 +23,8 @@ pub enum Decision {
         attempt: u8,
         /// The job.
         job: JobSummary,
-        /// Whether another job carries the same request id.
-        duplicate: bool,
+        /// A younger job that carries the same request id.
+        beside: Option<JobId>,
     },
     /// A person says that this job is the run's.
     AdoptAsTold(JobSummary),
@@ -142,7 +142,7 @@ pub(super) fn would_claim(look: &Look<'_>, number: u8) -> Decision {
             ),
         );
     }
-    if look.found().iter().any(|found| found.duplicate) {
+    if look.found().iter().any(|found| found.beside.is_some()) {
         return Decision::End(
             End::Failed(Failure::JobFailed),
             "two jobs in Azure carry one request id of this run, so it triggers no further one; look at both in the vault's jobs".to_owned(),

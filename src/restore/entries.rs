@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::facts::{ErrorText, JobStatus};
 use super::ids::RunKey;
-use super::questions::is_open;
+use super::questions::is_undecided;
 use super::record::{Attempt, AttemptState, Claim, Phase, Record};
 
 /// Everything older than a new claim is settled: it was not found, or a person gave it up although Azure had accepted it.
@@ -19,9 +19,7 @@ pub(super) fn settle_others(record: &mut Record, number: u8) {
 
 fn settle(record: &mut Record, which: impl Fn(u8) -> bool) {
     for attempt in &mut record.attempts {
-        if which(attempt.number)
-            && (is_open(attempt.state) || attempt.state == AttemptState::Accepted)
-        {
+        if which(attempt.number) && is_undecided(attempt) {
             attempt.state = if attempt.accepted {
                 AttemptState::Abandoned
             } else {

@@ -34,7 +34,8 @@ pub struct Look<'a> {
 pub(super) struct Found<'a> {
     pub(super) attempt: u8,
     pub(super) seen: &'a SeenJob,
-    pub(super) duplicate: bool,
+    /// A younger one that carries the same id.
+    pub(super) beside: Option<&'a JobId>,
 }
 
 impl Found<'_> {
@@ -58,7 +59,7 @@ impl Look<'_> {
                 jobs.first().map(|seen| Found {
                     attempt,
                     seen,
-                    duplicate: jobs.len() > 1,
+                    beside: jobs.get(1).map(|seen| &seen.job.id),
                 })
             })
             .collect()
@@ -91,6 +92,22 @@ impl Look<'_> {
         untold
             .map(|found| (found.attempt, found.job().clone()))
             .collect()
+    }
+
+    /// Another job that carries the id of the attempt whose job this one is.
+    pub(super) fn beside(&self, job: &JobId) -> Option<(u8, &JobId)> {
+        let mut ids = self.run.key.request_ids();
+        ids.find_map(|(attempt, id)| {
+            let listed = || {
+                self.listing
+                    .of_request(id)
+                    .into_iter()
+                    .map(|seen| &seen.job.id)
+            };
+            listed().find(|listed| *listed == job)?;
+            let other = listed().find(|listed| *listed != job)?;
+            Some((attempt, other))
+        })
     }
 
     /// Whether the listing shows a job of a later attempt than that of this one, and the record does not name it: the status

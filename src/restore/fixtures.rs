@@ -11,6 +11,7 @@ use super::ids::{
 use super::item_lock::Turn;
 use super::look::Look;
 use super::pace::Limits;
+use super::questions;
 use super::record::{
     Attempt, AttemptState, ChosenPoint, Claim, Control, Intent, ItemNames, Mark, Matching, Memory,
     Record, Run,
@@ -186,6 +187,7 @@ pub fn scene(run: Run, second: i64, jobs: Vec<SeenJob>) -> Scene {
     for number in 0..=16 {
         memory.see_claim(claim(number).id, at(0));
     }
+    memory.latest_claim = questions::claim_of(&run).map(|claim| claim.id);
     for seen in &jobs {
         memory.see_job_listed(&seen.job.id, at(0));
     }

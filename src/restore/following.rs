@@ -115,7 +115,9 @@ pub fn job_read(record: &mut Record, mut job: JobDetail, now: Now) -> SignedDura
             .trim()
             .to_owned(),
     });
-    let duplicate = record.note.kind == NoteKind::DuplicateJobs;
+    let beside = (record.note.kind == NoteKind::DuplicateJobs).then(|| record.note.message.clone());
+    let duplicate = beside.is_some();
+    let and = beside.map_or_else(String::new, |beside| format!("; {beside}"));
     let said = first_error.as_ref().map(describe).unwrap_or_default();
     let progress = job
         .progress_percent
@@ -158,22 +160,29 @@ pub fn job_read(record: &mut Record, mut job: JobDetail, now: Now) -> SignedDura
         attempt.error.clone_from(&first_error);
     }
     match status {
-        JobStatus::Completed => ended(record, End::Succeeded, format!("job {id} completed"), now),
+        JobStatus::Completed => ended(
+            record,
+            End::Succeeded,
+            format!("job {id} completed{and}"),
+            now,
+        ),
         JobStatus::CompletedWithWarnings => ended(
             record,
             End::PartiallySucceeded,
-            format!("job {id} completed with warnings, so not everything was restored: {said}"),
+            format!(
+                "job {id} completed with warnings, so not everything was restored: {said}{and}"
+            ),
             now,
         ),
         JobStatus::Cancelled => ended(
             record,
             End::Cancelled,
-            format!("job {id} was cancelled"),
+            format!("job {id} was cancelled{and}"),
             now,
         ),
         JobStatus::Failed | JobStatus::InProgress | JobStatus::Cancelling | JobStatus::Other(_) => {
             let code = first_error.as_ref().map_or("", |error| error.code.as_str());
-            let message = format!("job {id} failed: {said}");
+            let message = format!("job {id} failed: {said}{and}");
             if transient && retry::is_transient(code) && !duplicate {
                 record.phase = Phase::Pending;
                 record.note = Note {

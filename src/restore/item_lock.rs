@@ -10,9 +10,9 @@ use super::facts::Now;
 use super::ids::{ArmId, JobId, RunKey};
 use super::pace::{self, Limits};
 use super::questions::{
-    claim_of, followed, is_claim_open, is_forbidden, is_open, may_trigger, resolution,
+    claim_of, followed, is_claim_open, is_forbidden, is_undecided, may_trigger, resolution,
 };
-use super::record::{Attempt, AttemptState, Mark, Resolve, Run};
+use super::record::{AttemptState, Mark, Resolve, Run};
 
 /// One read of the lock of a VM.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -177,9 +177,12 @@ pub fn need(run: &Run, now: Now) -> Option<Need> {
     }
     // Only what the object says releases a lock, never a clock: another process, whose clock is behind, may be about to
     // claim, and nothing that it does would make this release fail.
+    let record = &run.record;
+    // It says nothing of a job that may run: a look does.
+    let is_erased = record.point.is_none() && record.attempts.is_empty();
     Some(if may_trigger(run, now) {
         Need::Take
-    } else if is_forbidden(run) {
+    } else if is_forbidden(run) && !is_erased {
         Need::Release
     } else {
         Need::Keep
@@ -195,10 +198,6 @@ pub fn may_be_writing(run: &Run) -> bool {
         matches!(attempt.state, AttemptState::Running | AttemptState::Adopted)
             && !attempt.job.as_ref().is_some_and(ended)
     })
-}
-
-fn is_undecided(attempt: &Attempt) -> bool {
-    is_open(attempt.state) || attempt.state == AttemptState::Accepted
 }
 
 /// A lock of another run whose holder was seen to be gone or to have let go.

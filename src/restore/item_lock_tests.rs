@@ -1,6 +1,6 @@
 use super::super::facts::JobStatus;
 use super::super::fixtures::*;
-use super::super::record::{AttemptState as S, End, Failure};
+use super::super::record::{Attempt, AttemptState as S, End, Failure};
 use super::super::request::Target;
 use super::*;
 
@@ -263,6 +263,10 @@ fn a_run_that_may_not_start_does_not_keep_others_from_it() {
         let mut run = overwriting(vec![]);
         change(&mut run);
         assert_eq!(needs(&run), Need::Release);
+
+        // A status that was erased says nothing of the job that may be writing.
+        run.record.point = None;
+        assert_eq!(needs(&run), Need::Keep);
     }
 }
 

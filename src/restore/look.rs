@@ -9,7 +9,9 @@ use super::evidence::Found;
 pub use super::evidence::Look;
 use super::facts::JobStatus;
 use super::ids::MAX_ATTEMPTS;
-use super::questions::{accepted_and_open, is_claim_open, may_trigger, resolution, resolve_help};
+use super::questions::{
+    accepted_and_open, is_claim_open, is_undecided, may_trigger, resolution, resolve_help,
+};
 use super::record::{Attempt, AttemptState, End, Failure, Resolve};
 use super::retry;
 
@@ -37,6 +39,11 @@ pub fn after_look(look: &Look<'_>) -> Decision {
     if let Some(failed) = found.last() {
         let decides = !open || failed.attempt >= number;
         if decides && placeholder && open {
+            // That an earlier job failed says nothing of what was sent after it.
+            let mut later = look.run.record.attempts.iter();
+            if later.any(|later| later.number > failed.attempt && is_undecided(later)) {
+                return open_and_nothing_found(look, own, wait);
+            }
             if let Some(decision) = as_a_person_says(look, own) {
                 return decision;
             }
@@ -45,11 +52,6 @@ pub fn after_look(look: &Look<'_>) -> Decision {
             }
             if look.proves_nothing(own) {
                 return Decision::Block(look.broken_message());
-            }
-            // That an earlier job failed says nothing of what Azure accepted after it.
-            let accepted = accepted_and_open(look.run);
-            if let Some(accepted) = accepted.filter(|later| later.number > failed.attempt) {
-                return accepted_without_job(look, accepted);
             }
         }
         if decides {
@@ -72,7 +74,7 @@ fn adopt(found: &Found<'_>) -> Decision {
     Decision::Adopt {
         attempt: found.attempt,
         job: found.job().clone(),
-        duplicate: found.duplicate,
+        beside: found.beside.cloned(),
     }
 }
 

@@ -10,7 +10,7 @@ use super::facts::Now;
 use super::ids::{JobId, OperationId};
 use super::pace::Limits;
 use super::questions::{
-    followed, is_claim_open, is_open, may_trigger, resolution, run_timeout_passed,
+    followed, is_claim_open, is_undecided, may_trigger, resolution, run_timeout_passed,
 };
 use super::record::{Attempt, AttemptState, Claim, End, Failure, Mark, Memory, Resolve, Run};
 use super::release::{
@@ -69,6 +69,9 @@ pub fn next(run: &Run, memory: &Memory, now: Now, limits: &Limits) -> Step {
         Some(own) => is_known_for_long(own, memory, now, limits),
         None => claim.is_some_and(|claim| is_claim_seen_for_long(claim.id, memory, now, limits)),
     };
+    if claim.is_some_and(|claim| is_set_back(run, claim, memory)) {
+        return Step::PlacePlaceholder;
+    }
     if let Some(step) = abandoned(run, claim, own, known_for_long) {
         return step;
     }
@@ -116,24 +119,42 @@ fn is_news(run: &Run, memory: &Memory) -> bool {
 }
 
 fn has_open_attempt(run: &Run) -> bool {
-    let attempts = &run.record.attempts;
-    attempts
-        .iter()
-        .any(|attempt| is_open(attempt.state) || attempt.state == AttemptState::Accepted)
+    run.record.attempts.iter().any(is_undecided)
+}
+
+/// Whether somebody set the annotation back to an older claim: the record names a later one, or this process saw a later one of
+/// which it says nothing for good. What is recorded under the older claim, and its window, decide nothing then.
+fn is_set_back(run: &Run, claim: Claim, memory: &Memory) -> bool {
+    let is_decided = !is_claim_open(Some(claim), run.record.of_claim(claim));
+    let mut others = run.record.attempts.iter().filter(|attempt| {
+        let id = attempt.claim;
+        id.is_some_and(|id| id != claim.id)
+    });
+    // A placeholder stands beside whatever was before it.
+    let names_later = claim.attempt > 0
+        && others.any(|other| match other.number {
+            // The first claim after a placeholder settles it.
+            0 => is_decided && is_undecided(other),
+            // What did not start keeps its number, and gives it to the next claim.
+            number => number >= claim.attempt && other.state != AttemptState::NotStarted,
+        });
+    let mut attempts = run.record.attempts.iter();
+    let saw_later = memory.latest_claim.is_some_and(|latest| {
+        latest != claim.id
+            && !attempts.any(|known| known.claim == Some(latest) && !is_undecided(known))
+    });
+    names_later || saw_later
 }
 
 /// Whether the claim that this process saw last, less than a window ago, has gone without a word in the record: finalizer
 /// and annotation were replaced away together, perhaps while its trigger was under way.
 fn lost_its_claim(run: &Run, memory: &Memory, now: Now, limits: &Limits) -> bool {
-    let Some(latest) = memory.claims.values().max() else {
-        return false;
-    };
-    let is_recorded = |id| {
-        let mut attempts = run.record.attempts.iter();
-        attempts.any(|attempt| attempt.claim == Some(id))
-    };
-    let mut last = memory.claims.iter().filter(|(_, seen)| *seen == latest);
-    now.boot < *latest + limits.adoption_window && last.all(|(id, _)| !is_recorded(*id))
+    let latest = memory.latest_claim;
+    let mut attempts = run.record.attempts.iter();
+    latest.is_some_and(|latest| {
+        !is_claim_seen_for_long(latest, memory, now, limits)
+            && !attempts.any(|attempt| attempt.claim == Some(latest))
+    })
 }
 
 /// Whether Azure was asked for the job after `timeouts.run` was over: it may have ended before. A run that knows no job may

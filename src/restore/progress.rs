@@ -9,7 +9,7 @@ use super::facts::{
 };
 use super::ids::RunKey;
 use super::pace;
-use super::questions::is_open;
+use super::questions::is_undecided;
 use super::record::{
     AttemptState, ChosenPoint, Claim, End, Failure, ItemNames, Note, NoteKind, Phase, Record,
 };
@@ -209,7 +209,7 @@ pub fn ended_undecided(
     if let Some(claim) = claim {
         let abandoned = end == End::Failed(Failure::Abandoned);
         let own = attempt_under(record, key, claim, now.wall);
-        if is_open(own.state) || own.state == AttemptState::Accepted {
+        if is_undecided(own) {
             own.state = if abandoned {
                 AttemptState::Abandoned
             } else {
@@ -268,11 +268,7 @@ pub fn waits(record: &mut Record, claim: Option<Claim>) {
         return;
     }
     unblocked(record);
-    let open = claim.filter(|claim| {
-        record
-            .of_claim(*claim)
-            .is_some_and(|own| is_open(own.state) || own.state == AttemptState::Accepted)
-    });
+    let open = claim.filter(|claim| record.of_claim(*claim).is_some_and(is_undecided));
     match open {
         Some(claim) => looking(record, claim, "the vault could not be read for a while"),
         None => {

@@ -273,7 +273,7 @@ fn a_job_settles_every_other_attempt() {
     ])
     .record;
     let found = job(2, "j", J::InProgress, 0).job;
-    adopted(&mut record, key(), Some(claim(0)), 2, &found, false, at(5));
+    adopted(&mut record, key(), Some(claim(0)), 2, &found, None, at(5));
     let states: Vec<_> = record.attempts.iter().map(|one| one.state).collect();
     assert_eq!(states, [S::Running, S::NotFound, S::Running]);
 }
@@ -288,12 +288,12 @@ fn operation_of_another_attempt_is_not_shown_with_a_job() {
     let found = job(2, "j", J::InProgress, 0).job;
     let mut record = claimed(vec![of_attempt(1, "op-1"), attempt(2, S::Claimed)]).record;
     record.operation = Some(Operation::unread(OperationId::new("op-1")));
-    adopted(&mut record, key(), Some(claim(2)), 2, &found, false, at(5));
+    adopted(&mut record, key(), Some(claim(2)), 2, &found, None, at(5));
     assert_eq!(record.operation, None);
 
     let mut record = claimed(vec![of_attempt(1, "op-1"), of_attempt(2, "op-2")]).record;
     record.operation = Some(Operation::unread(OperationId::new("op-2")));
-    adopted(&mut record, key(), Some(claim(2)), 2, &found, false, at(5));
+    adopted(&mut record, key(), Some(claim(2)), 2, &found, None, at(5));
     assert!(record.operation.is_some(), "its own is");
 }
 
@@ -307,13 +307,13 @@ fn a_lower_job_does_not_undo_what_the_claim_decided() {
     ] {
         let mut record = claimed(vec![attempt(1, S::NotFound), attempt(2, state)]).record;
         let found = job(1, "j", J::InProgress, 0).job;
-        adopted(&mut record, key(), Some(claim(2)), 1, &found, false, at(5));
+        adopted(&mut record, key(), Some(claim(2)), 1, &found, None, at(5));
         assert_eq!(record.attempt(2).unwrap().state, expected, "{state:?}");
         assert_eq!(record.attempt(1).unwrap().state, S::Running);
     }
     let mut record = claimed(vec![attempt(1, S::NotFound), accepted(2, S::Accepted)]).record;
     let found = job(1, "j", J::InProgress, 0).job;
-    adopted(&mut record, key(), Some(claim(2)), 1, &found, false, at(5));
+    adopted(&mut record, key(), Some(claim(2)), 1, &found, None, at(5));
     assert_eq!(
         record.attempt(2).unwrap().state,
         S::NotFound,

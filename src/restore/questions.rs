@@ -57,16 +57,21 @@ pub fn is_open(state: AttemptState) -> bool {
     }
 }
 
+/// Whether only a look, or the operation that Azure named, may say what came of this attempt.
+pub fn is_undecided(attempt: &Attempt) -> bool {
+    is_open(attempt.state) || attempt.state == AttemptState::Accepted
+}
+
 pub(super) fn is_claim_open(claim: Option<Claim>, own: Option<&Attempt>) -> bool {
-    claim.is_some()
-        && own.is_none_or(|own| is_open(own.state) || own.state == AttemptState::Accepted)
+    claim.is_some() && own.is_none_or(is_undecided)
 }
 
 /// An attempt that Azure accepted and whose job is not known.
 pub(super) fn accepted_and_open(run: &Run) -> Option<&Attempt> {
-    run.record.attempts.iter().find(|attempt| {
-        attempt.accepted && (is_open(attempt.state) || attempt.state == AttemptState::Accepted)
-    })
+    run.record
+        .attempts
+        .iter()
+        .find(|attempt| attempt.accepted && is_undecided(attempt))
 }
 
 /// What a person decided, if the run is blocked on the claim that the annotation names.

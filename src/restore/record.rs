@@ -1,6 +1,7 @@
 //! What is known of one run: what its object asks for (`Run`), what was written down about it (`Record`), and what this
 //! process alone has seen (`Memory`).
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
@@ -236,6 +237,8 @@ pub enum Matching {
 pub struct Memory {
     /// When this process first saw each claim id, on the boot-time clock.
     pub claims: BTreeMap<ClaimId, SignedDuration>,
+    /// The claim that this process saw for the first time last.
+    pub latest_claim: Option<ClaimId>,
     /// When this process first knew each job, from an operation, a status or a listing, on the boot-time clock.
     pub jobs: BTreeMap<JobId, SignedDuration>,
     /// When a listing first showed each job to this process, at its end: a job may be known for minutes before.
@@ -274,7 +277,16 @@ pub struct Memory {
 impl Memory {
     /// Notes that this process sees a claim; only the first sight of each claim id counts.
     pub fn see_claim(&mut self, claim: ClaimId, now: Now) {
-        self.claims.entry(claim).or_insert(now.boot);
+        if let Entry::Vacant(place) = self.claims.entry(claim) {
+            place.insert(now.boot);
+            self.latest_claim = Some(claim);
+        }
+    }
+
+    /// The claim was let go by our own hand: it is not missed.
+    pub fn forget_claims(&mut self) {
+        self.claims.clear();
+        self.latest_claim = None;
     }
 
     /// Notes a complete listing.
@@ -294,6 +306,12 @@ impl Memory {
     /// Notes that this process sees a job; only the first sight counts.
     pub fn see_job(&mut self, job: &JobId, now: Now) {
         self.jobs.entry(job.clone()).or_insert(now.boot);
+    }
+
+    /// Whether it may still decide something once the object is gone: an object of the same run may be applied again.
+    pub fn outlives_object(&self, now: Now, window: SignedDuration) -> bool {
+        let young = |seen: &SignedDuration| now.boot < *seen + window;
+        self.unrecorded.is_some() || self.claims.values().any(young)
     }
 
     /// Nothing is tried before this much time has passed.
@@ -350,8 +368,28 @@ pub struct Unrecorded {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures::{at, boot};
+    use super::super::fixtures::{at, boot, claim};
     use super::*;
+
+    #[test]
+    fn what_was_seen_of_a_claim_is_kept_for_a_window_after_its_object_is_gone() {
+        let window = SignedDuration::from_mins(15);
+        let mut memory = Memory::default();
+        assert!(!memory.outlives_object(at(0), window));
+
+        memory.see_claim(claim(1).id, at(0));
+        assert!(memory.outlives_object(at(15 * 60 - 1), window));
+        assert!(!memory.outlives_object(at(15 * 60), window));
+
+        memory.unrecorded = Some(Unrecorded {
+            claim: claim(1),
+            claimed: at(0),
+            outcome: TriggerOutcome::Unknown {
+                what: String::new(),
+            },
+        });
+        assert!(memory.outlives_object(at(15 * 60), window));
+    }
 
     #[test]
     fn waits_start_small_again_when_something_went_forward() {

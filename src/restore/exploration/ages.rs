@@ -148,18 +148,29 @@ impl Oldest {
 /// Forgets claims that nobody can show to this process any more and that say nothing about the latest one. Nothing if there
 /// are none.
 pub fn without_lost_claims(memory: &Memory, shown: u32) -> Option<Memory> {
-    let latest = memory.claims.values().max().copied()?;
     let names = claim_names();
-    let matters = |id, seen| {
+    let is_shown = |id| {
         let number = names.iter().position(|name| *name == id);
-        let is_shown = number.is_none_or(|number| shown & (1 << number) != 0);
-        is_shown || seen == latest && latest > boot(-WINDOW)
+        number.is_none_or(|number| shown & (1 << number) != 0)
+    };
+    // An older one may be set back.
+    let older = |id| {
+        memory
+            .claims
+            .keys()
+            .any(|other| *other != id && is_shown(*other))
+    };
+    let matters = |id, seen| {
+        let is_latest = memory.latest_claim == Some(id);
+        is_shown(id) || is_latest && (seen > boot(-WINDOW) || older(id))
     };
     if memory.claims.iter().all(|(id, seen)| matters(*id, *seen)) {
         return None;
     }
-    let mut memory = memory.clone();
-    memory.claims.retain(|id, seen| matters(*id, *seen));
+    let mut tidy = memory.clone();
+    tidy.claims.retain(|id, seen| matters(*id, *seen));
+    tidy.latest_claim = tidy.latest_claim.filter(|id| tidy.claims.contains_key(id));
+    let memory = tidy;
     Some(memory)
 }
 

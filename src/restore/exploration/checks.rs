@@ -3,7 +3,8 @@
 use super::super::item_lock::{self, Need};
 use super::super::record::{AttemptState, End, Phase};
 use super::passes::Passes;
-use super::state::{State, read};
+use super::reading::read;
+use super::state::State;
 use super::time::{Ticks, at};
 use super::words::{Claimed, Marked, Matched, Stands, Word};
 use super::worlds::Kind;
@@ -189,7 +190,8 @@ fn one_rests(passes: &Passes, state: &State, run: usize) -> Result<(), String> {
     // A job that is listed later than the window holds its claim until somebody looks again.
     let ids = state.matching != Matched::Broken
         && state.jobs.iter().all(|job| job.has_id)
-        && !state.excused;
+        && !state.excused
+        && !state.run(run).meddled;
     if record.end.is_some() && object.mark != Marked::None && ids && !keeps {
         return Err(format!("ended, and keeps its claim: {:?}", record.attempts));
     }

@@ -42,6 +42,7 @@ pub enum Move {
     EraseStatus(u8),
     RollStatusBack(u8),
     SpoilAnnotation(u8),
+    EarlierClaim(u8),
     RemoveFinalizer(u8),
     Delete(u8),
     Apply(u8),
@@ -80,6 +81,7 @@ impl Move {
             | Self::EraseStatus(_)
             | Self::RollStatusBack(_)
             | Self::SpoilAnnotation(_)
+            | Self::EarlierClaim(_)
             | Self::RemoveFinalizer(_)
             | Self::Delete(_)
             | Self::Suspend(_, true)
@@ -206,6 +208,13 @@ fn people(passes: &Passes, state: &State, run: usize, moves: &mut Vec<Move>) {
             }
         }
     }
+    let stands = object.mark.standing();
+    if bounds.older_claims
+        && stands.is_some()
+        && intended.earlier.is_some_and(|it| stands != Some(it))
+    {
+        moves.push(Move::EarlierClaim(number));
+    }
     let held = !matches!(object.mark, Marked::WithoutFinalizer(_));
     if bounds.deletions && !object.deleting && held {
         moves.push(Move::Delete(number));
@@ -289,6 +298,7 @@ pub fn act(passes: &mut Passes, checks: &mut Checks, state: &mut State, action: 
         Move::EraseStatus(run)
         | Move::RollStatusBack(run)
         | Move::SpoilAnnotation(run)
+        | Move::EarlierClaim(run)
         | Move::RemoveFinalizer(run)
         | Move::Delete(run)
         | Move::Apply(run)
@@ -334,6 +344,12 @@ fn meddle(state: &mut State, run: usize, action: Move) {
         Move::SpoilAnnotation(_) => {
             object.mark = Marked::Unreadable;
             intended.meddled = true;
+        }
+        Move::EarlierClaim(_) => {
+            if let Some(earlier) = intended.earlier {
+                object.mark = Marked::Standing(earlier);
+                intended.meddled = true;
+            }
         }
         Move::RemoveFinalizer(_) => {
             if let Some(claim) = claim {

@@ -4,9 +4,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::few::Few;
 use super::passes::{Passes, Root, Stage};
-use super::real;
 use super::time::Ticks;
-use super::words::{Call, Controls, Marked, Matched, Stands, View, Word};
+use super::words::{Call, Claimed, Controls, Marked, Matched, Stands, View, Word};
 use super::worlds::{Bounds, Ids};
 
 /// The object, as the API server stores it.
@@ -25,6 +24,8 @@ pub struct Intended {
     pub controls: Controls,
     /// The status before the last one, to be set back to.
     pub before: u32,
+    /// The claim before the last one, to be set back to.
+    pub earlier: Option<Claimed>,
     /// Somebody changed the claim by hand since it was written.
     pub meddled: bool,
     /// Somebody changed `spec` since the claim was written.
@@ -171,6 +172,7 @@ impl State {
                     start_by: bounds.start_by,
                 },
                 before: 0,
+                earlier: None,
                 meddled: false,
                 edited: false,
                 person_retried: false,
@@ -294,6 +296,8 @@ impl State {
     pub fn shown_claims(&self, passes: &Passes, run: usize) -> u32 {
         let intended = self.run(run);
         let mut shown = passes.tables.claims_of_record(intended.before);
+        let earlier = intended.earlier.map(Marked::Standing);
+        shown |= earlier.map_or(0, |earlier| earlier.bits());
         if let Some(object) = &intended.object {
             shown |= object.mark.bits() | passes.tables.claims_of_record(object.record);
             shown |= object.resolve.map_or(0, Word::bits);
@@ -353,9 +357,13 @@ impl State {
         for run in 0..self.runs.len() {
             let faults = self.faults;
             let meddling = passes.bounds.meddling;
+            let older_claims = passes.bounds.older_claims;
             let intended = self.run_mut(run);
             if faults == 0 || !meddling {
                 intended.before = 0;
+            }
+            if faults == 0 || !older_claims {
+                intended.earlier = None;
             }
             let shown = self.shown_claims(passes, run);
             for process in 0..self.processes.len() {
@@ -378,22 +386,4 @@ fn small_ticks(ticks: Ticks) -> i8 {
 
 fn small_age(ticks: Ticks) -> u8 {
     u8::try_from(ticks).expect("a small age")
-}
-
-/// The object as the deciding side reads it.
-pub fn read(passes: &Passes, state: &State, run: usize) -> Option<super::super::record::Run> {
-    Some(passes.run(state.view(run)?, 0))
-}
-
-/// What the live object of a holder says about it.
-pub fn holder_state(
-    passes: &Passes,
-    state: &State,
-    run: u8,
-) -> super::super::item_lock::HolderState {
-    use super::super::item_lock::{HolderState, state_of};
-    match read(passes, state, usize::from(run)) {
-        Some(read) => state_of(&read, &real::holder(run)),
-        None => HolderState::Gone,
-    }
 }

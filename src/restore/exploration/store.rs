@@ -2,7 +2,8 @@
 
 use super::checks::Checks;
 use super::passes::Passes;
-use super::state::{Flight, State, holder_state, small};
+use super::reading::holder_state;
+use super::state::{Flight, State, small};
 use super::words::{Answer, Call, Claimed, Fault, Marked, Matched};
 
 impl State {
@@ -137,6 +138,7 @@ impl State {
             let intended = self.run_mut(run);
             intended.meddled &= claim.attempt == 0;
             intended.edited = false;
+            intended.earlier = object.mark.standing().or(intended.earlier);
         }
         if let Some(object) = &mut self.run_mut(run).object {
             object.mark = Marked::Standing(claim);

@@ -59,6 +59,8 @@ pub struct Bounds {
     pub failing_jobs: bool,
     /// Whether somebody erases or sets back the status, or spoils the claim.
     pub meddling: bool,
+    /// Whether somebody sets the annotation back to the claim before.
+    pub older_claims: bool,
     /// Whether somebody deletes the object; it may be applied again once it is gone.
     pub deletions: bool,
     /// Whether somebody sets `suspend`, `cancel`, or `startBy` to now.
@@ -95,6 +97,7 @@ const ONE: Bounds = Bounds {
     answers: true,
     failing_jobs: true,
     meddling: true,
+    older_claims: false,
     deletions: true,
     edits: true,
     vault_goes: true,
@@ -226,6 +229,21 @@ pub const WORLDS: &[Bounds] = &[
         faults: 2,
         answers: true,
         meddling: true,
+        ..NONE
+    },
+    Bounds {
+        name: "disks: two of answers and an older claim",
+        faults: 2,
+        answers: true,
+        older_claims: true,
+        ..NONE
+    },
+    Bounds {
+        name: "original: two of answers and an older claim",
+        runs: ORIGINAL,
+        faults: 2,
+        answers: true,
+        older_claims: true,
         ..NONE
     },
     Bounds {

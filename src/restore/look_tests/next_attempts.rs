@@ -124,7 +124,7 @@ fn two_jobs_with_one_id_follow_the_oldest_and_are_never_followed_by_a_trigger() 
         both(J::InProgress),
     ));
     assert!(
-        matches!(adopted, Decision::Adopt { duplicate: true, ref job, .. } if job.id.as_str() == "b"),
+        matches!(adopted, Decision::Adopt { beside: Some(_), ref job, .. } if job.id.as_str() == "b"),
         "{adopted:?}"
     );
 

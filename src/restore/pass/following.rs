@@ -96,6 +96,9 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
         }
         let mut record = run.record.clone();
         adoption::listed(&mut record, run.key, &look.untold());
+        if let Some((number, other)) = look.beside(&id) {
+            adoption::has_another_job(&mut record, number, &id, other);
+        }
         let seen = listing.job(&id).map(|seen| &seen.job);
         let after = match self.job_detail(&vault, run, &id, seen).await {
             Ok(Some(job)) => {

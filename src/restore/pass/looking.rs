@@ -166,9 +166,10 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
             Decision::Adopt {
                 attempt,
                 job,
-                duplicate,
+                beside,
             } => {
-                progress::adopted(&mut record, run.key, claim, attempt, &job, duplicate, now);
+                let beside = beside.as_ref();
+                progress::adopted(&mut record, run.key, claim, attempt, &job, beside, now);
                 record.vault.get_or_insert_with(|| run.intent.vault.clone());
                 self.memory.went_forward();
                 AT_ONCE
@@ -361,8 +362,9 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
         let goes = error.kind.needs_a_person() && self.lets_go_without_vault(stored, now).await;
         if !goes && release::must_block_without_look(run, self.memory, now, self.limits) {
             let mut record = run.record.clone();
+            // What Azure says is long at times, and the end of a message may be cut: the way out comes first.
             let message = format!(
-                "the vault's jobs could not be listed for a whole adoption window ({error}); {}",
+                "the vault's jobs could not be listed for a whole adoption window; {}; {error}",
                 questions::resolve_help(run)
             );
             progress::blocked(&mut record, run.key, claim_of(run), message, now);

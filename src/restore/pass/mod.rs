@@ -157,7 +157,11 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
         }
         let mut record = run.record.clone();
         if release::must_block_without_look(run, self.memory, now, self.limits) {
-            let message = format!("{}; {}", note.message, questions::resolve_help(run));
+            let message = format!(
+                "the vault could not be used for a whole adoption window; {}; {}",
+                questions::resolve_help(run),
+                note.message
+            );
             progress::blocked(&mut record, run.key, claim_of(run), message, now);
         } else {
             progress::note_trouble(&mut record, note.kind, note.message.clone());
@@ -326,8 +330,7 @@ impl<S: RunStore, V: Vault, C: Clock> Pass<'_, S, V, C> {
         let lock = self.lock_that_goes_with(&stored.run).await?;
         self.store.let_go(stored).await?;
         self.memory.went_forward();
-        // Claims that went by our own hand are not missed.
-        self.memory.claims.clear();
+        self.memory.forget_claims();
         if let Some(lock) = lock {
             // The object may be gone now, so that no pass comes to do it.
             let released = self.store.release_lock(&stored.run.intent.vm, &lock).await;

@@ -144,6 +144,7 @@ impl RunStore for Port {
             if fresh {
                 let intended = &mut world.runs[run];
                 intended.places[process].last_claim = Some(claim);
+                intended.first_claim.get_or_insert(claim);
                 intended.meddled &= claim.attempt == 0;
                 world.claims_only_when_allowed(run, process, claim);
             }

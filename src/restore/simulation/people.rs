@@ -49,6 +49,7 @@ impl World {
             | Event::UndoLastWrite
             | Event::GarbleStatus
             | Event::SpoilAnnotation
+            | Event::FirstClaim
             | Event::RemoveFinalizer
             | Event::Delete
             | Event::Edit(_)
@@ -87,6 +88,12 @@ impl World {
             Event::SpoilAnnotation => {
                 if let Mark::Standing(_) = object.mark {
                     object.mark = Mark::Unreadable;
+                    intended.meddled = true;
+                }
+            }
+            Event::FirstClaim => {
+                if let (Mark::Standing(_), Some(first)) = (object.mark, intended.first_claim) {
+                    object.mark = Mark::Standing(first);
                     intended.meddled = true;
                 }
             }

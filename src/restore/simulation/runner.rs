@@ -13,9 +13,9 @@ use super::super::pace::{AFTER_REFUSED_WRITE, Limits};
 use super::super::pass::{After, Pass};
 use super::super::ports::StoreError;
 use super::super::record::{Control, Intent, Mark, Matching, Memory, Phase};
-use super::super::request::Target;
-use super::checks::{CALM, SETTLED};
+pub use super::kinds::Kind;
 use super::object_store::Port;
+use super::rest::{CALM, SETTLED};
 use super::script::Playing;
 use super::weather::{Event, Weather};
 use super::world::{
@@ -75,37 +75,6 @@ fn drawn_control(rng: &mut fastrand::Rng, kind: Kind) -> Control {
         run_timeout: SignedDuration::from_mins(*rng.choice(&[20, 90, 1440]).unwrap_or(&1440)),
         suspend: rng.u32(0..32) == 0,
         cancel: false,
-    }
-}
-
-/// What kind of harm a run may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    Disks,
-    OriginalLocation,
-    AlternateLocation,
-}
-
-impl Kind {
-    fn target(self, run: usize) -> Target {
-        let group = "/subscriptions/s/resourceGroups/g/providers";
-        let storage_account = ArmId::new(format!("{group}/Microsoft.Storage/storageAccounts/a"));
-        match self {
-            Self::Disks => Target::Disks {
-                storage_account,
-                resource_group: None,
-            },
-            Self::OriginalLocation => Target::OriginalLocation { storage_account },
-            Self::AlternateLocation => Target::AlternateLocation {
-                storage_account,
-                resource_group: ArmId::new("/subscriptions/s/resourceGroups/g"),
-                virtual_machine: ArmId::new(format!(
-                    "{group}/Microsoft.Compute/virtualMachines/new{run}"
-                )),
-                virtual_network: ArmId::new("n"),
-                subnet: ArmId::new("n/subnets/default"),
-            },
-        }
     }
 }
 
@@ -180,6 +149,7 @@ fn intended(run: usize, kind: Kind, control: Control) -> Intended {
         object: None,
         history: Vec::new(),
         places: Default::default(),
+        first_claim: None,
         meddled: false,
         person_retried: false,
         person_abandoned: false,

@@ -77,6 +77,8 @@ pub enum Event {
     RollStatusBack,
     GarbleStatus,
     SpoilAnnotation,
+    /// The annotation names the first claim of the run again, as a manifest that was exported with its metadata does.
+    FirstClaim,
     RemoveFinalizer,
     Delete,
     Apply,

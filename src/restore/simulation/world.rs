@@ -157,6 +157,8 @@ pub struct Intended {
     pub object: Option<Object>,
     pub history: Vec<Record>,
     pub places: [Place; PROCESSES],
+    /// The first claim that was ever written.
+    pub first_claim: Option<Claim>,
     /// Somebody changed the claim by hand since it was written.
     pub meddled: bool,
     /// A person said `retry`.

@@ -127,3 +127,21 @@ fn a_job_that_nothing_shows_is_asked_for_again_at_the_vaults_pace() {
     assert_eq!(paper.pass(&mut memory), Ok(in_secs(40)));
     assert_eq!(memory.asked_for, Some((JobId::new("j"), boot(0))));
 }
+
+/// The run knew its job from the operation, and never said that another one carried its id.
+#[test]
+fn a_second_job_with_the_id_of_the_one_that_is_followed_is_named() {
+    for status in [JobStatus::InProgress, JobStatus::Completed] {
+        let (paper, mut memory) = following(None);
+        let older = job(1, "older", JobStatus::Completed, 0);
+        paper.sheet().jobs = Ok(vec![older, job(1, "j", status.clone(), 10)]);
+        paper.sheet().job = Ok(None);
+
+        paper.pass(&mut memory).unwrap();
+
+        let note = paper.record().note;
+        assert!(note.message.contains("older"), "{status:?}: {note:?}");
+        let ends = status == JobStatus::Completed;
+        assert_eq!(note.kind == NoteKind::DuplicateJobs, !ends, "{note:?}");
+    }
+}

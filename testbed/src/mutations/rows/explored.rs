@@ -19,12 +19,20 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         name: "explored: the window of a claim counts from the first claim that was seen",
         breaks: Way(1),
-        edits: &[Edit {
-            file: "record.rs",
-            text: "self.claims.entry(claim).or_insert(now.boot);",
-            replacement: "let oldest = self.claims.values().min().copied().unwrap_or(now.boot);
-        self.claims.entry(claim).or_insert(oldest);",
-        }],
+        edits: &[
+            Edit {
+                file: "record.rs",
+                text: "        if let Entry::Vacant(place) = self.claims.entry(claim) {",
+                replacement:
+                    "        let oldest = self.claims.values().min().copied().unwrap_or(now.boot);
+        if let Entry::Vacant(place) = self.claims.entry(claim) {",
+            },
+            Edit {
+                file: "record.rs",
+                text: "            place.insert(now.boot);",
+                replacement: "            place.insert(oldest);",
+            },
+        ],
         caught_by: &[World("disks: trouble")],
     },
     Row {

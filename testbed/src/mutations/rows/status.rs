@@ -7,6 +7,28 @@ use super::super::{Edit, Row};
 
 pub(super) const ROWS: &[Row] = &[
     Row {
+        name: "a lost answer is forgotten beside an earlier job that failed",
+        breaks: Breaks(StatusTells),
+        edits: &[Edit {
+            file: "look.rs",
+            text: "later.number > failed.attempt && is_undecided(later)",
+            replacement: "later.number > failed.attempt && later.accepted && is_undecided(later)",
+        }],
+        caught_by: &[Test("a_lost_answer_outlives_a_claim_that_cannot_be_read")],
+    },
+    Row {
+        name: "a second job with the id of the one that is followed is not told",
+        breaks: Breaks(StatusTells),
+        edits: &[Edit {
+            file: "pass/following.rs",
+            text: "if let Some((number, other)) = look.beside(&id) {",
+            replacement: "if let Some((number, other)) = look.beside(&id).filter(|_| false) {",
+        }],
+        caught_by: &[Test(
+            "a_second_job_with_the_id_of_the_one_that_is_followed_is_named",
+        )],
+    },
+    Row {
         name: "a lost status is built again from the newest job alone",
         breaks: Breaks(StatusTells),
         edits: &[Edit {
@@ -53,19 +75,24 @@ pub(super) const ROWS: &[Row] = &[
         breaks: Breaks(StatusTells),
         edits: &[Edit {
             file: "plan.rs",
-            text: "|| run.deleting && !memory.heeded_deletion",
-            replacement: "|| false",
+            text: "|| is_silent_deletion(run)",
+            replacement: "|| is_silent_deletion(run) && false",
         }],
-        caught_by: &[Test("a_deletion_cuts_a_wait_short_once"), Schedules(2_000)],
+        caught_by: &[
+            Test("a_deletion_cuts_waits_short_until_status_tells_of_it"),
+            Schedules(2_000),
+        ],
     },
     Row {
-        name: "a pass that could not write has told of the deletion",
+        name: "what an older claim waits for tells of a deletion",
         breaks: Breaks(StatusTells),
         edits: &[Edit {
-            file: "pass/mod.rs",
-            text: "if result.is_err() && self.memory.heeded_deletion && !knew {",
-            replacement: "if false {",
+            file: "record.rs",
+            text: "says(\"the deletion waits\") || says(\"abandon:\") || self.unreadable.is_some()",
+            replacement: "says(\"the deletion waits\") || self.is_blocked_on_a_claim() || self.unreadable.is_some()",
         }],
-        caught_by: &[Schedules(3_000)],
+        caught_by: &[Test(
+            "whatever_is_written_while_a_deletion_waits_says_that_it_does",
+        )],
     },
 ];

@@ -6,12 +6,19 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         name: "the window of a claim counts from the first claim that was seen",
         breaks: Way(1),
-        edits: &[Edit {
-            file: "record.rs",
-            text: "self.claims.entry(claim).or_insert(now.boot);",
-            replacement: "let oldest = self.claims.values().min().copied().unwrap_or(now.boot);
-        self.claims.entry(claim).or_insert(oldest);",
-        }],
+        edits: &[
+            Edit {
+                file: "record.rs",
+                text: "        if let Entry::Vacant(place) = self.claims.entry(claim) {",
+                replacement: "        let oldest = self.claims.values().min().copied().unwrap_or(now.boot);
+        if let Entry::Vacant(place) = self.claims.entry(claim) {",
+            },
+            Edit {
+                file: "record.rs",
+                text: "            place.insert(now.boot);",
+                replacement: "            place.insert(oldest);",
+            },
+        ],
         caught_by: &[Test(
             "way_1_every_claim_of_an_attempt_starts_a_window_of_its_own",
         )],
