@@ -7,11 +7,13 @@ RECORDINGS ?= $(AZURE_RECORDINGS_DIR)
 MINUTES ?= 10
 SEED ?= 1
 SCHEDULES ?= 1000000
+# Where emulators write what they answer during `make test`.
+ANSWERS ?= $(CURDIR)/target/answers
 # `make test` skips the SDK's check, and says so, where Python is missing; in CI (the variable CI is set) that is an error.
 SDK_CHECK_FLAGS ?= $(if $(CI),,--if-possible)
 
 .DEFAULT_GOAL := help
-.PHONY: help build build-release controlplane demo playground test fmt lint unit integration sdk-check replay bench model explore crash-matrix chaos mutations mutants doc crds clean cargo-is-there
+.PHONY: help build build-release controlplane demo playground test fmt lint unit integration sdk-check answers-check replay bench model explore crash-matrix chaos mutations mutants doc crds clean cargo-is-there
 
 help: ## Show this list
 	@echo "vmrestore: restores Azure VMs from Azure Backup, declared as Kubernetes resources"
@@ -27,12 +29,14 @@ playground: controlplane build ## The same world, left running for your own YAML
 	@target/debug/testbed playground
 
 test: ## Everything that has to pass: format, lint, all tests, documents
+	@rm -rf $(ANSWERS)
 	@$(MAKE) --no-print-directory fmt
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory controlplane
 	@$(MAKE) --no-print-directory build
-	$(CARGO) test --locked --workspace
-	@target/debug/testbed sdk-check $(SDK_CHECK_FLAGS)
+	EMULATOR_ANSWERS_DIR=$(ANSWERS) $(CARGO) test --locked --workspace
+	@EMULATOR_ANSWERS_DIR=$(ANSWERS) target/debug/testbed sdk-check $(SDK_CHECK_FLAGS)
+	@$(MAKE) --no-print-directory answers-check
 	@$(MAKE) --no-print-directory doc
 
 build: cargo-is-there ## Build all binaries into target/debug
@@ -59,6 +63,9 @@ integration: controlplane build ## Tests on a real API server
 
 sdk-check: build ## Microsoft's own Python SDK against the emulator, fact by fact (Python 3.10 or newer)
 	@target/debug/testbed sdk-check
+
+answers-check: cargo-is-there ## Hold what emulators answered in the last `make test` against Microsoft's OpenAPI
+	@ANSWERS_TO_CHECK=$(ANSWERS) $(CARGO) test --locked --quiet -p azure-backup-emulator --test openapi recorded -- --nocapture
 
 replay: controlplane build ## Play recorded answers of Azure to the controller: make replay RECORDINGS=DIR
 	@test -n "$(RECORDINGS)" || { echo "make replay needs a folder with recordings: make replay RECORDINGS=DIR" >&2; exit 2; }

@@ -75,6 +75,8 @@ class Jobs:
 
         def note(answer):
             codes.append(answer.http_response.status_code)
+            again = answer.http_response.headers.get("Location", "")
+            same("the 202 says where to ask again", operation["operation_id"] in again, codes[-1] == 202)
 
         result(**VAULT, **operation, raw_response_hook=note)
         same("the status", self.read(job).status, "Cancelling")
