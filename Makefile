@@ -13,7 +13,7 @@ ANSWERS ?= $(CURDIR)/target/answers
 SDK_CHECK_FLAGS ?= $(if $(CI),,--if-possible)
 
 .DEFAULT_GOAL := help
-.PHONY: help build build-release controlplane demo playground test fmt lint unit integration sdk-check answers-check replay bench model explore crash-matrix chaos mutations mutants doc crds clean cargo-is-there
+.PHONY: help build build-release controlplane demo playground test fmt lint unit integration sdk-check az-check answers-check replay bench model explore crash-matrix chaos mutations mutants doc crds clean cargo-is-there
 
 help: ## Show this list
 	@echo "vmrestore: restores Azure VMs from Azure Backup, declared as Kubernetes resources"
@@ -63,6 +63,9 @@ integration: controlplane build ## Tests on a real API server
 
 sdk-check: build ## Microsoft's own Python SDK against the emulator, fact by fact (Python 3.10 or newer)
 	@target/debug/testbed sdk-check
+
+az-check: build ## Microsoft's own command line az against the emulator: installs 730 MB the first time
+	@target/debug/testbed az-check
 
 answers-check: cargo-is-there ## Hold what emulators answered in the last `make test` against Microsoft's OpenAPI
 	@ANSWERS_TO_CHECK=$(ANSWERS) $(CARGO) test --locked --quiet -p azure-backup-emulator --test openapi recorded -- --nocapture

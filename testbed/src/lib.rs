@@ -9,7 +9,7 @@
 //! * [`proxy`] and [`crash`]: the controller killed at every request that it makes;
 //! * [`mutations`]: the protocol broken on purpose, and what notices it;
 //! * [`replay`]: recorded answers of the real Azure, played to the controller;
-//! * [`sdk_check`]: Microsoft's own Python SDK against the emulator.
+//! * [`microsoft_clients`]: Microsoft's own Python SDK and command line against the emulator.
 //!
 //! Every process belongs to a [`Supervisor`], a child process that lives as long as the pipe to it is open. It stops
 //! the processes in the right order whatever happens to the program that asked for them.
@@ -29,12 +29,12 @@ mod emulator;
 mod error;
 mod kubeconfig;
 mod kubectl;
+pub mod microsoft_clients;
 pub mod model;
 pub mod mutations;
 pub mod proxy;
 pub mod replay;
 mod restore_type;
-pub mod sdk_check;
 
 mod supervise;
 mod supervisor;

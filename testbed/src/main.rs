@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use testbed::RestoreType;
 use testbed::crash::{self, Settings as CrashSettings};
+use testbed::microsoft_clients::Client;
 use testbed::model::Model;
 use testbed::replay::Settings;
 
@@ -39,6 +40,8 @@ enum Command {
         #[arg(long)]
         if_possible: bool,
     },
+    /// Run Microsoft's own command line `az` against the emulator, and print a table of what was checked
+    AzCheck,
     /// Kill the controller at every request of a restore, before and after its effect, and see that each comes out right
     CrashMatrix(CrashMatrixArguments),
     /// Restore while everything around goes wrong, and compare the emulator's ledger with what the runs say
@@ -144,6 +147,7 @@ fn main() -> ExitCode {
         Command::Playground => block_on(playground()),
         Command::Replay(arguments) => block_on(replay(arguments)),
         Command::SdkCheck { if_possible } => block_on(sdk_check(if_possible)),
+        Command::AzCheck => block_on(az_check()),
         Command::CrashMatrix(arguments) => block_on(crash_matrix(arguments)),
         Command::Chaos(arguments) => block_on(chaos(arguments)),
         Command::Model {
@@ -220,7 +224,7 @@ async fn replay(arguments: ReplayArguments) -> Result<ExitCode, testbed::Testbed
 }
 
 async fn sdk_check(if_possible: bool) -> Result<ExitCode, testbed::TestbedError> {
-    let python = match testbed::sdk_check::python() {
+    let python = match Client::PythonSdk.python() {
         Ok(python) => python,
         Err(error) if if_possible => {
             println!(
@@ -231,7 +235,12 @@ async fn sdk_check(if_possible: bool) -> Result<ExitCode, testbed::TestbedError>
         }
         Err(error) => return Err(error),
     };
-    Ok(exit_code(testbed::sdk_check::run(&python).await?))
+    Ok(exit_code(Client::PythonSdk.check(&python).await?))
+}
+
+async fn az_check() -> Result<ExitCode, testbed::TestbedError> {
+    let python = Client::CommandLine.python()?;
+    Ok(exit_code(Client::CommandLine.check(&python).await?))
 }
 
 /// Everything that exists, unless the arguments name a part of it.

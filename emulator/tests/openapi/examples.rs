@@ -233,7 +233,7 @@ async fn send(azure: &Azure, example: &Example) -> Answer {
             path = path.replace(&format!("{{{name}}}"), value);
         }
     }
-    if example.text("vaultName") != "" {
+    if !example.text("vaultName").is_empty() {
         path = with_given_ids(azure, example, path).await;
     }
     let mut query = vec![format!("api-version={}", example.version)];
@@ -350,10 +350,12 @@ fn restore_disks(example: &Example, group: &str, name: &str) -> Value {
     })
 }
 
+/// Recovery points by the resource group and the name of their VM.
+type Machines<'a> = BTreeMap<(&'a str, &'a str), BTreeSet<&'a str>>;
+
 /// The vaults, VMs and recovery points that the examples name, and in each vault one VM more.
 fn scenario(examples: &[Example]) -> Scenario {
-    let mut vaults: BTreeMap<String, (&Example, BTreeMap<(&str, &str), BTreeSet<&str>>)> =
-        BTreeMap::new();
+    let mut vaults: BTreeMap<String, (&Example, Machines<'_>)> = BTreeMap::new();
     for example in examples {
         if example.text("vaultName").is_empty() {
             continue;

@@ -5,8 +5,8 @@ import datetime
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.mgmt.recoveryservicesbackup import models
 
-from azure_side import VAULT
 from discovery import text
+from emulator import VAULT
 from restores import Started, last_part, request
 from table import raises, same, true
 

@@ -8,7 +8,7 @@ from azure.core.exceptions import (
 )
 from azure.mgmt.recoveryservicesbackup import models
 
-from azure_side import VAULT, Machine
+from emulator import VAULT, Machine
 from restores import Started, request
 from table import raises, same, true
 

@@ -26,7 +26,7 @@ def main():
     azure, fast = (AzureSide(json.loads(line)) for line in sys.stdin if line.strip())
     python = ".".join(str(part) for part in sys.version_info[:3])
     print(f"Python {python}, " + ", ".join(f"{name} {installed(name)}" for name in PACKAGES))
-    table = Table()
+    table = Table("API-VERSION")
     check_vaults(table, azure)
     check_sign_in(table, azure)
     own = azure.backup()._config.api_version  # pylint: disable=protected-access

@@ -1,50 +1,17 @@
-"""Microsoft's clients, pointed at an emulator, and what the emulator says of itself."""
+"""An emulator: its admin interface, and the protected VMs that a check puts into it."""
 
 import json
 import urllib.request
 
-from azure.identity import ClientSecretCredential
-from azure.mgmt.recoveryservices import RecoveryServicesClient
-from azure.mgmt.recoveryservicesbackup import RecoveryServicesBackupClient
-
 VAULT = {"vault_name": "testVault", "resource_group_name": "testVaultRG"}
-SCOPE = "https://management.azure.com/.default"
 
 
-class AzureSide:
+class Emulator:
     """One emulator. `ready` is the line that it printed when it was ready."""
 
     def __init__(self, ready):
         self.ready = ready
         self.subscription = f"/subscriptions/{ready['subscriptionId']}"
-
-    def credential(self, client_id=None, secret=None):
-        """azure-identity, with the emulator as the authority."""
-        return ClientSecretCredential(
-            self.ready["tenantId"],
-            client_id or self.ready["clientId"],
-            secret or self.ready["clientSecret"],
-            authority=self.ready["https"],
-            disable_instance_discovery=True,
-            connection_verify=self.ready["caFile"],
-        )
-
-    def backup(self, version=None, credential=None):
-        """The client of Azure Backup at an api-version; without one at its own."""
-        return self._client(RecoveryServicesBackupClient, version, credential)
-
-    def vaults(self, version=None, credential=None):
-        return self._client(RecoveryServicesClient, version, credential)
-
-    def _client(self, kind, version, credential):
-        settings = {
-            "base_url": self.ready["https"],
-            "connection_verify": self.ready["caFile"],
-            "credential_scopes": [SCOPE],
-        }
-        if version:
-            settings["api_version"] = version
-        return kind(credential or self.credential(), self.ready["subscriptionId"], **settings)
 
     def admin(self, method, path, body=None):
         """A request below `/_emulator/`."""

@@ -4,7 +4,7 @@ import datetime
 
 from azure.mgmt.recoveryservicesbackup import models
 
-from azure_side import VAULT, Machine
+from emulator import VAULT, Machine
 from table import same, true
 
 VIRTUAL_MACHINES = "backupManagementType eq 'AzureIaasVM'"

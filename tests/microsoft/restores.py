@@ -5,7 +5,7 @@ import uuid
 
 from azure.mgmt.recoveryservicesbackup import models
 
-from azure_side import VAULT, Machine
+from emulator import VAULT, Machine
 from table import same, true
 
 TYPES = ("RestoreDisks", "AlternateLocation", "OriginalLocation")

@@ -7,10 +7,12 @@ import traceback
 class Table:
     """Runs checks one after the other and keeps what came of each."""
 
-    def __init__(self):
+    def __init__(self, column):
+        """`column` is the heading of what the facts are told apart by."""
+        self.column = column
         self.rows = []
 
-    def check(self, version, fact, azure, act):
+    def check(self, kind, fact, azure, act):
         """Runs `act`; what it raises is a deviation. The calls that Azure saw meanwhile stand beside the fact."""
         azure.forget_calls()
         started = time.monotonic()
@@ -20,7 +22,7 @@ class Table:
         except Exception as error:  # pylint: disable=broad-except
             problem = "".join(traceback.format_exception(error)).rstrip()
         seconds = time.monotonic() - started
-        self.rows.append((version, fact, in_short(azure.calls()), seconds, problem))
+        self.rows.append((kind, fact, in_short(azure.calls()), seconds, problem))
 
     @property
     def deviations(self):
@@ -28,12 +30,13 @@ class Table:
 
     def print(self):
         widths = [max(len(row[column]) for row in self.rows) for column in (0, 1)]
-        print(f"{'API-VERSION':{widths[0]}}  {'FACT':{widths[1]}}  {'':9}  {'TIME':>6}  CALLS")
-        for version, fact, calls, seconds, problem in self.rows:
+        widths[0] = max(widths[0], len(self.column))
+        print(f"{self.column:{widths[0]}}  {'FACT':{widths[1]}}  {'':9}  {'TIME':>6}  CALLS")
+        for kind, fact, calls, seconds, problem in self.rows:
             word = "DEVIATION" if problem else "ok"
-            print(f"{version:{widths[0]}}  {fact:{widths[1]}}  {word:9}  {seconds:5.1f}s  {calls}")
-        for version, fact, _, _, problem in self.deviations:
-            print(f"\n{version}, {fact}:\n{problem}")
+            print(f"{kind:{widths[0]}}  {fact:{widths[1]}}  {word:9}  {seconds:5.1f}s  {calls}")
+        for kind, fact, _, _, problem in self.deviations:
+            print(f"\n{kind}, {fact}:\n{problem}")
         print(f"\n{len(self.rows)} facts checked, {len(self.deviations)} deviations")
 
 
