@@ -11,6 +11,7 @@ use hyper::body::Frame;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::answers::Answers;
 use crate::azure::{self, Context};
 use crate::clock::Clock;
 use crate::faults::{Action, Faults, When};
@@ -33,6 +34,7 @@ pub struct Gateway {
     pub ledger: Ledger,
     pub faults: Faults,
     pub tokens: Tokens,
+    answers: Option<Answers>,
     throttle: Throttle,
     world: Mutex<World>,
 }
@@ -46,12 +48,13 @@ struct Handled {
 }
 
 impl Gateway {
-    pub fn new(scenario: Scenario, clock: Clock) -> Self {
+    pub fn new(scenario: Scenario, clock: Clock, answers: Option<Answers>) -> Self {
         Self {
             clock,
             ledger: Ledger::default(),
             faults: Faults::default(),
             tokens: Tokens::default(),
+            answers,
             throttle: Throttle::default(),
             world: Mutex::new(World::new(scenario)),
         }
@@ -85,6 +88,9 @@ impl Gateway {
         let ordered = fault.as_ref().and_then(|fault| fault.restore.as_ref());
         let handled = self.answer(&call, (operation, &names), ordered);
         let mut reply = handled.reply;
+        if let Some(answers) = &self.answers {
+            answers.keep(&call, operation, &reply);
+        }
         let spoilt = fault.as_ref().map(describe);
         tracing::debug!(
             operation = operation.name(),

@@ -175,7 +175,8 @@ pub fn redacted(body: &Value) -> Value {
     }
 }
 
-fn is_secret_name(key: &str) -> bool {
+/// Whether what stands under such a name is a secret.
+pub fn is_secret_name(key: &str) -> bool {
     let key = key.to_lowercase();
     ["secret", "token", "password", "assertion", "keybackupdata"]
         .iter()

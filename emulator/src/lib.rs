@@ -11,6 +11,7 @@
 
 mod access;
 mod admin;
+mod answers;
 mod azure;
 mod clock;
 mod faults;

@@ -73,6 +73,10 @@ struct Serve {
     /// Processes that are given the same origin and scale agree about the time.
     #[arg(long, env = "EMULATOR_TIME_ORIGIN", value_name = "TIME")]
     time_origin: Option<Timestamp>,
+    /// Writes one answer of every shape into a file of this directory, without secrets, for holding them against
+    /// Microsoft's OpenAPI afterwards.
+    #[arg(long, env = "EMULATOR_ANSWERS_DIR", value_name = "DIR")]
+    answers_dir: Option<PathBuf>,
 }
 
 #[tokio::main]
@@ -117,6 +121,7 @@ async fn run(serve: Serve) -> Result<(), Box<dyn std::error::Error>> {
         scenario,
         time_scale: serve.time_scale,
         time_origin: serve.time_origin,
+        answers_dir: serve.answers_dir,
     })
     .await?;
     println!("{}", serde_json::to_string(emulator.ready())?);

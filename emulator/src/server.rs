@@ -18,6 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
+use crate::answers::Answers;
 use crate::clock::Clock;
 use crate::gateway::Gateway;
 use crate::http::Call;
@@ -37,6 +38,8 @@ pub struct Settings {
     pub scenario: Scenario,
     pub time_scale: u32,
     pub time_origin: Option<Timestamp>,
+    /// Where to write one answer of every shape.
+    pub answers_dir: Option<PathBuf>,
 }
 
 /// What scripts need to know about a running emulator; printed as one line of JSON.
@@ -58,6 +61,8 @@ pub struct Ready {
 pub enum StartError {
     #[error("cannot make the state directory {path}: {source}")]
     StateDir { path: String, source: io::Error },
+    #[error("cannot keep answers in {path}: {source}")]
+    Answers { path: String, source: io::Error },
     #[error("cannot listen on {address}: {source}")]
     Listen {
         address: SocketAddr,
@@ -93,7 +98,16 @@ impl Emulator {
         let (https, https_address) = bind(settings.tls_listen).await?;
         let ready = describe(&settings.scenario, http_address, https_address, ca_file);
         let clock = Clock::new(settings.time_scale, settings.time_origin);
-        let gateway = Arc::new(Gateway::new(settings.scenario, clock));
+        let answers = settings
+            .answers_dir
+            .map(|folder| {
+                Answers::in_folder(&folder).map_err(|source| StartError::Answers {
+                    path: folder.display().to_string(),
+                    source,
+                })
+            })
+            .transpose()?;
+        let gateway = Arc::new(Gateway::new(settings.scenario, clock, answers));
         let plain = tokio::spawn(accept(http, Arc::clone(&gateway), None));
         let secure = tokio::spawn(accept(https, gateway, Some(TlsAcceptor::from(config))));
         Ok(Self {

@@ -1,5 +1,6 @@
 //! The binaries of the control plane: built once per machine from their own Go modules, kept in the user's cache.
 
+use crate::cache::{self, set_variable};
 use crate::{TestbedError, repository};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -36,7 +37,7 @@ const BINARIES: [(&str, &str, bool); 4] = [
 pub fn folder() -> Result<PathBuf, TestbedError> {
     match set_variable("KUBEBUILDER_ASSETS") {
         Some(dir) => Ok(dir),
-        None => Ok(cache()?.join(module_hash(&module())?)),
+        None => Ok(cache::folder("controlplane")?.join(module_hash(&module())?)),
     }
 }
 
@@ -87,18 +88,7 @@ pub fn build() -> Result<PathBuf, TestbedError> {
         )));
     }
     require_go()?;
-    let parent = cache()?;
-    std::fs::create_dir_all(&parent)
-        .map_err(TestbedError::io(format!("create {}", parent.display())))?;
-    let unfinished = tempfile::Builder::new()
-        .prefix(".building-")
-        .tempdir_in(&parent)
-        .map_err(TestbedError::io(format!(
-            "create a folder in {}",
-            parent.display()
-        )))?;
-    build_into(unfinished.path())?;
-    take_place(unfinished, &place)?;
+    cache::make_once(&place, BINARIES[0].0, build_into)?;
     eprintln!("control plane: ready in {}", place.display());
     Ok(place)
 }
@@ -174,22 +164,6 @@ fn go_build(
     }
 }
 
-/// Gives the finished folder its name; if another run was faster, its result stays.
-fn take_place(finished: tempfile::TempDir, place: &Path) -> Result<(), TestbedError> {
-    match std::fs::rename(finished.path(), place) {
-        Ok(()) => {
-            // The folder lives on under its new name, so there is nothing left to remove.
-            let _ = finished.keep();
-            Ok(())
-        }
-        Err(_) if place.join(BINARIES[0].0).is_file() => Ok(()),
-        Err(source) => Err(TestbedError::Io {
-            what: format!("rename to {}", place.display()),
-            source,
-        }),
-    }
-}
-
 fn require_go() -> Result<(), TestbedError> {
     let missing = || {
         TestbedError::Tool(
@@ -218,32 +192,8 @@ fn module() -> PathBuf {
     repository().join("tests/controlplane")
 }
 
-fn cache() -> Result<PathBuf, TestbedError> {
-    let base =
-        set_variable("XDG_CACHE_HOME").or_else(|| Some(set_variable("HOME")?.join(".cache")));
-    let base = base
-        .ok_or_else(|| TestbedError::Tool("neither XDG_CACHE_HOME nor HOME is set".to_owned()))?;
-    Ok(base.join("vmrestore/controlplane"))
-}
-
-/// Changes whenever a module's version does, so that an update builds anew and the old binaries stay usable.
 fn module_hash(module: &Path) -> Result<String, TestbedError> {
-    let mut content = Vec::new();
-    for name in ["go.mod", "go.sum"] {
-        let path = module.join(name);
-        content.extend(
-            std::fs::read(&path).map_err(TestbedError::io(format!("read {}", path.display())))?,
-        );
-    }
-    Ok(uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, &content)
-        .simple()
-        .to_string())
-}
-
-fn set_variable(name: &str) -> Option<PathBuf> {
-    std::env::var_os(name)
-        .filter(|value| !value.is_empty())
-        .map(PathBuf::from)
+    cache::name_of(&["go.mod", "go.sum"].map(|name| module.join(name)), "")
 }
 
 fn elapsed(since: Instant) -> String {
@@ -256,19 +206,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_hash_follows_the_content_of_both_files() {
-        let module = tempfile::tempdir().unwrap();
-        std::fs::write(module.path().join("go.mod"), "module a").unwrap();
-        std::fs::write(module.path().join("go.sum"), "one").unwrap();
-        let before = module_hash(module.path()).unwrap();
-        std::fs::write(module.path().join("go.sum"), "two").unwrap();
-
-        let after = module_hash(module.path()).unwrap();
-
-        assert_ne!(before, after);
-    }
-
-    #[test]
     fn the_pinned_version_is_the_one_of_go_mod() {
         let text = std::fs::read_to_string(module().join("go.mod")).unwrap();
 
@@ -276,23 +213,5 @@ mod tests {
             text.contains(&format!("k8s.io/kubernetes v{KUBERNETES_VERSION}")),
             "{text}"
         );
-    }
-
-    #[test]
-    fn the_faster_of_two_runs_keeps_its_result() {
-        let parent = tempfile::tempdir().unwrap();
-        let place = parent.path().join("hash");
-        std::fs::create_dir(&place).unwrap();
-        std::fs::write(place.join("etcd"), "first").unwrap();
-        let second = tempfile::tempdir_in(parent.path()).unwrap();
-        std::fs::write(second.path().join("etcd"), "second").unwrap();
-
-        take_place(second, &place).unwrap();
-
-        assert_eq!(
-            std::fs::read_to_string(place.join("etcd")).unwrap(),
-            "first"
-        );
-        assert_eq!(std::fs::read_dir(parent.path()).unwrap().count(), 1);
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::supervise::ProcessSpec;
 use crate::{Process, Stage, Supervisor, TestbedError, binaries, install_crypto_provider};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -27,7 +27,7 @@ pub enum Scenario {
 }
 
 /// What the emulator says of itself when it is ready.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Ready {
     pub http: String,

@@ -8,7 +8,8 @@
 //! * [`Testbed`]: all three, wired to each other;
 //! * [`proxy`] and [`crash`]: the controller killed at every request that it makes;
 //! * [`mutations`]: the protocol broken on purpose, and what notices it;
-//! * [`replay`]: recorded answers of the real Azure, played to the controller.
+//! * [`replay`]: recorded answers of the real Azure, played to the controller;
+//! * [`microsoft_clients`]: Microsoft's own Python SDK and command line against the emulator.
 //!
 //! Every process belongs to a [`Supervisor`], a child process that lives as long as the pipe to it is open. It stops
 //! the processes in the right order whatever happens to the program that asked for them.
@@ -17,6 +18,7 @@ mod api_server;
 pub mod assets;
 mod bed;
 mod binaries;
+mod cache;
 pub mod chaos;
 mod control_plane;
 mod controller;
@@ -27,6 +29,7 @@ mod emulator;
 mod error;
 mod kubeconfig;
 mod kubectl;
+pub mod microsoft_clients;
 pub mod model;
 pub mod mutations;
 pub mod proxy;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use testbed::RestoreType;
 use testbed::crash::{self, Settings as CrashSettings};
+use testbed::microsoft_clients::Client;
 use testbed::model::Model;
 use testbed::replay::Settings;
 
@@ -33,6 +34,14 @@ enum Command {
     Playground,
     /// Play recorded answers of Azure to the controller and compare where it ends
     Replay(ReplayArguments),
+    /// Run Microsoft's own Python SDK against the emulator, and print a table of what was checked
+    SdkCheck {
+        /// Skip it, and say so, where Python 3.10 or the packages cannot be had
+        #[arg(long)]
+        if_possible: bool,
+    },
+    /// Run Microsoft's own command line `az` against the emulator, and print a table of what was checked
+    AzCheck,
     /// Kill the controller at every request of a restore, before and after its effect, and see that each comes out right
     CrashMatrix(CrashMatrixArguments),
     /// Restore while everything around goes wrong, and compare the emulator's ledger with what the runs say
@@ -137,6 +146,8 @@ fn main() -> ExitCode {
         Command::Demo => block_on(demo()),
         Command::Playground => block_on(playground()),
         Command::Replay(arguments) => block_on(replay(arguments)),
+        Command::SdkCheck { if_possible } => block_on(sdk_check(if_possible)),
+        Command::AzCheck => block_on(az_check()),
         Command::CrashMatrix(arguments) => block_on(crash_matrix(arguments)),
         Command::Chaos(arguments) => block_on(chaos(arguments)),
         Command::Model {
@@ -210,6 +221,26 @@ async fn replay(arguments: ReplayArguments) -> Result<ExitCode, testbed::Testbed
     println!("{}", testbed::replay::summary(&outcomes));
     let good = outcomes.iter().all(testbed::replay::Outcome::is_good);
     Ok(exit_code(good))
+}
+
+async fn sdk_check(if_possible: bool) -> Result<ExitCode, testbed::TestbedError> {
+    let python = match Client::PythonSdk.python() {
+        Ok(python) => python,
+        Err(error) if if_possible => {
+            println!(
+                "sdk-check: SKIPPED, Microsoft's Python SDK was not run against the emulator: {}",
+                testbed::chain(&error)
+            );
+            return Ok(ExitCode::SUCCESS);
+        }
+        Err(error) => return Err(error),
+    };
+    Ok(exit_code(Client::PythonSdk.check(&python).await?))
+}
+
+async fn az_check() -> Result<ExitCode, testbed::TestbedError> {
+    let python = Client::CommandLine.python()?;
+    Ok(exit_code(Client::CommandLine.check(&python).await?))
 }
 
 /// Everything that exists, unless the arguments name a part of it.

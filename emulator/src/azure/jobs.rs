@@ -176,13 +176,14 @@ pub fn operation_status(context: &Context<'_>) -> Answer {
 pub fn operation_result(context: &Context<'_>) -> Answer {
     let cancel = find_cancel(context)?;
     let running = context.now < add(cancel.at, CANCEL_OPERATION);
-    let status = if running {
-        StatusCode::ACCEPTED
+    let reply = if running {
+        let again = operations::own_address(context, &context.call.path());
+        Reply::empty(StatusCode::ACCEPTED).with("Location", &again)
     } else {
-        StatusCode::NO_CONTENT
+        Reply::empty(StatusCode::NO_CONTENT)
     };
     Ok(retry_after(
-        Reply::empty(status),
+        reply,
         context.clock,
         context.world.scenario.service.retry_after,
     ))

@@ -165,15 +165,8 @@ fn result(context: &Context<'_>, restore: &Restore) -> Reply {
     let behaviour = &restore.behaviour.operation;
     let running = behaviour.never_ends || context.now < restore.job_start();
     let reply = match (running, behaviour.result) {
-        (true, _) => Reply::json(StatusCode::ACCEPTED, &json!({})).with(
-            "Location",
-            &format!(
-                "{}{}?api-version={}",
-                context.call.base(),
-                address_path(&context.call.path()),
-                context.call.api_version()
-            ),
-        ),
+        (true, _) => Reply::json(StatusCode::ACCEPTED, &json!({}))
+            .with("Location", &own_address(context, &context.call.path())),
         (false, ResultStatus::NoContent) => Reply::empty(StatusCode::NO_CONTENT),
         (false, ResultStatus::Ok) => Reply::ok(&status_of(restore, context.now)),
         (false, ResultStatus::OkEmpty) => Reply::empty(StatusCode::OK),
@@ -183,6 +176,12 @@ fn result(context: &Context<'_>, restore: &Restore) -> Reply {
         context.clock,
         context.world.scenario.service.retry_after,
     )
+}
+
+/// An address of the host that the client used, at the version that it used: what a 202 tells it to ask again.
+pub fn own_address(context: &Context<'_>, path: &str) -> String {
+    let (base, version) = (context.call.base(), context.call.api_version());
+    format!("{base}{}?api-version={version}", address_path(path))
 }
 
 fn address(

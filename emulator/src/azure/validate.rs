@@ -84,7 +84,18 @@ pub fn status(context: &Context<'_>) -> Answer {
 pub fn result(context: &Context<'_>) -> Answer {
     let check = find(context)?;
     if context.now < add(check.accepted, TAKES) {
-        let reply = Reply::empty(StatusCode::ACCEPTED);
+        let again = context.call.path();
+        let status = format!(
+            "{}/backupValidateOperationsStatuses/{}",
+            context.vault_path(),
+            check.operation_id
+        );
+        let reply = Reply::empty(StatusCode::ACCEPTED)
+            .with("Location", &operations::own_address(context, &again))
+            .with(
+                "Azure-AsyncOperation",
+                &operations::own_address(context, &status),
+            );
         return Ok(retry_after(
             reply,
             context.clock,

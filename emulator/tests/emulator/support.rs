@@ -64,6 +64,9 @@ impl Azure {
             scenario,
             time_scale,
             time_origin: None,
+            answers_dir: std::env::var_os("EMULATOR_ANSWERS_DIR")
+                .filter(|folder| !folder.is_empty())
+                .map(Into::into),
         })
         .await
         .unwrap();

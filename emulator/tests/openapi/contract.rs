@@ -4,8 +4,10 @@
 //! flattened, so that a property which no definition knows is an error. A discriminator leads to the definition that its
 //! value names, and a value that names none is an error.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::path::Path;
+use std::rc::Rc;
 
 use jsonschema::Validator;
 use jsonschema::error::ValidationErrorKind;
@@ -16,6 +18,8 @@ pub struct Contract {
     pub version: String,
     document: Value,
     definitions: Map<String, Value>,
+    /// By schema: making one takes longer than using it.
+    validators: RefCell<HashMap<String, Rc<Validator>>>,
 }
 
 /// A place where an answer is not as the contract says.
@@ -50,32 +54,44 @@ impl Contract {
             version: version.to_owned(),
             document,
             definitions,
+            validators: RefCell::default(),
         }
     }
 
-    /// The examples of this version whose file name starts with a word.
-    pub fn examples(&self, folder: &Path, prefix: &str) -> BTreeMap<String, Value> {
-        let examples = folder
-            .join("openapi")
-            .join(&self.version)
-            .join("examples/AzureIaasVm");
-        std::fs::read_dir(examples)
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-            .filter(|path| {
-                path.file_name()
-                    .unwrap()
-                    .to_str()
-                    .unwrap()
-                    .starts_with(prefix)
+    /// The address of a path as this file writes it, if it declares one for the method and for such a status.
+    pub fn address_of(&self, method: &str, path: &str, status: u16) -> Option<&str> {
+        let parts = |path: &str| path.trim_matches('/').split('/').count();
+        let paths = self.document["paths"].as_object().unwrap();
+        let found = paths.iter().find(|(template, methods)| {
+            let responses = &methods[method]["responses"];
+            let fits = |(template, part): (&str, &str)| {
+                template.starts_with('{') || template.eq_ignore_ascii_case(part)
+            };
+            let declares_status = status < 400
+                || [status.to_string(), "default".to_owned()]
+                    .iter()
+                    .any(|name| !responses[name].is_null());
+            !responses.is_null()
+                && declares_status
+                && parts(template) == parts(path)
+                && template
+                    .trim_matches('/')
+                    .split('/')
+                    .zip(path.trim_matches('/').split('/'))
+                    .all(fits)
+        });
+        found.map(|(template, _)| template.trim_end_matches('/'))
+    }
+
+    /// Address, method and declaration of every operation.
+    pub fn operations(&self) -> impl Iterator<Item = (&str, &str, &Value)> {
+        let paths = self.document["paths"].as_object().unwrap();
+        paths.iter().flat_map(|(template, methods)| {
+            let methods = methods.as_object().unwrap();
+            methods.iter().map(move |(method, declared)| {
+                (template.trim_end_matches('/'), method.as_str(), declared)
             })
-            .map(|path| {
-                (
-                    path.file_name().unwrap().to_str().unwrap().to_owned(),
-                    read_json(&path),
-                )
-            })
-            .collect()
+        })
     }
 
     /// Compares one answer with what is declared for it. `address` is the end of the path as the contract writes it.
@@ -140,16 +156,7 @@ impl Contract {
     }
 
     fn errors(&self, schema: &Value, value: &Value) -> Vec<(String, String)> {
-        let mut whole = schema.as_object().unwrap().clone();
-        whole.remove("description");
-        let whole = json!({"allOf": [whole], "definitions": self.definitions});
-        let validator: Validator = jsonschema::options()
-            .with_draft(jsonschema::Draft::Draft7)
-            .with_format("duration", is_duration)
-            .should_validate_formats(true)
-            .should_ignore_unknown_formats(true)
-            .build(&whole)
-            .unwrap();
+        let validator = self.validator(schema);
         let mut found = Vec::new();
         for error in validator.iter_errors(value) {
             let place = without_indices(error.instance_path().as_str());
@@ -168,7 +175,27 @@ impl Contract {
     }
 }
 
-fn read_json(path: &Path) -> Value {
+impl Contract {
+    fn validator(&self, schema: &Value) -> Rc<Validator> {
+        let mut made = self.validators.borrow_mut();
+        let validator = made.entry(schema.to_string()).or_insert_with(|| {
+            let mut whole = schema.as_object().unwrap().clone();
+            whole.remove("description");
+            let whole = json!({"allOf": [whole], "definitions": self.definitions});
+            let validator = jsonschema::options()
+                .with_draft(jsonschema::Draft::Draft7)
+                .with_format("duration", is_duration)
+                .should_validate_formats(true)
+                .should_ignore_unknown_formats(true)
+                .build(&whole)
+                .unwrap();
+            Rc::new(validator)
+        });
+        Rc::clone(validator)
+    }
+}
+
+pub fn read_json(path: &Path) -> Value {
     let text =
         std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     serde_json::from_str(text.trim_start_matches('\u{feff}'))

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use crate::ID;
 use crate::contract::{Contract, Finding};
-use crate::support::{Answer, Azure, SUBSCRIPTION, VAULT, Vm, read, vm};
+use crate::support::{Answer, Azure, SUBSCRIPTION, TEST_VM, VAULT, Vm, read, vm};
 
 const SHAPED: Vm = vm("shaped-1");
 const GUARD: &str = "/subscriptions/00000000-0000-0000-0000-000000000007/resourceGroups/security/providers/Microsoft.DataProtection/resourceGuards/guard";
@@ -15,13 +16,7 @@ pub async fn walk(contract: &Contract, findings: &mut BTreeSet<Finding>) {
     let azure = Azure::start().await;
     for (number, (changes, behaviour)) in cases(&contract.version).into_iter().enumerate() {
         let machine = json!({"resourceGroup": "testRG", "recoveryPoints": [{"age": "8h"}], "restore": behaviour});
-        azure
-            .admin(
-                "PUT",
-                "scenario/vaults/testVault/virtualMachines/shaped-1",
-                machine,
-            )
-            .await;
+        put_machine(&azure, machine).await;
         let mut changes = changes;
         if !changes["targetVirtualMachineId"].is_null() {
             changes["targetVirtualMachineId"] = machine_id(&format!("copy-{number}")).into();
@@ -48,6 +43,55 @@ pub async fn walk(contract: &Contract, findings: &mut BTreeSet<Finding>) {
             &proxies.body,
         ));
     }
+}
+
+/// Plays what only a scenario brings about, or an older api-version.
+pub async fn walk_asked_for(contract: &Contract, findings: &mut BTreeSet<Finding>) {
+    let azure = Azure::start().await;
+    let version = &contract.version;
+    let address = "/backupJobs/{jobName}";
+    if version == "2019-05-13" {
+        // No file declares the jobs of 2016.
+        let job = azure.started_job(&TEST_VM, ID).await;
+        azure.advance("1h").await;
+        let answer = azure
+            .get(&format!("{VAULT}/backupJobs/{job}?api-version=2016-12-01"))
+            .await;
+        findings.extend(contract.check("GetJob", "get", address, answer.status, &answer.body));
+        return;
+    }
+    for behaviour in [
+        json!({"job": {"actions": "numbers"}}),
+        json!({"job": {"durations": "colons"}}),
+        json!({"job": {"times": "withoutZone"}}),
+        json!({"operation": {"neverEnds": true, "runningAs": "Preparing"}}),
+    ] {
+        let machine = json!({"resourceGroup": "testRG", "recoveryPoints": [{"age": "8h"}], "restore": behaviour});
+        put_machine(&azure, machine).await;
+        one(contract, &azure, &json!({}), findings).await;
+    }
+    let machine = json!({"resourceGroup": "testRG", "recoveryPoints": [{"age": "8h", "timeText": "no time"}]});
+    put_machine(&azure, machine).await;
+    let numbers = json!({"service": {"tiersAsNumbersBefore": "2099-01-01"}});
+    azure.admin("PATCH", "scenario", numbers).await;
+    let list = azure
+        .get(&format!(
+            "{}/recoveryPoints?api-version={version}",
+            SHAPED.item()
+        ))
+        .await;
+    findings.extend(contract.check(
+        "ListRecoveryPoints",
+        "get",
+        "/recoveryPoints",
+        list.status,
+        &list.body,
+    ));
+}
+
+async fn put_machine(azure: &Azure, machine: Value) {
+    let place = "scenario/vaults/testVault/virtualMachines/shaped-1";
+    azure.admin("PUT", place, machine).await;
 }
 
 fn machine_id(name: &str) -> String {
@@ -142,6 +186,14 @@ async fn one(
             "/protectedItems/{protectedItemName}/operationsStatus/{operationId}",
             &azure
                 .get(&at(format!("{item}/operationsStatus/{operation}")))
+                .await,
+        );
+        check(
+            "GetVaultOperationStatus",
+            "get",
+            "/backupOperations/{operationId}",
+            &azure
+                .get(&at(format!("{VAULT}/backupOperations/{operation}")))
                 .await,
         );
         check(
