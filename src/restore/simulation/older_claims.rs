@@ -90,7 +90,6 @@ fn a_deletion_does_not_let_go_of_an_older_claim_that_comes_back() {
             Until(Moment::Posted),
             Do(Event::FirstClaim),
             Do(Event::Delete),
-            Do(Event::Crash(0)),
             Until(Moment::LetGo),
             Do(Event::Apply),
         ],

@@ -17,19 +17,8 @@ pub(super) const ROWS: &[Row] = &[
         caught_by: &[
             Test("an_older_claim_that_comes_back_before_the_result_is_written_makes_no_second_job"),
             Test("a_deletion_does_not_let_go_of_an_older_claim_that_comes_back"),
+            Test("the_window_of_an_older_claim_that_comes_back_does_not_count_for_the_last"),
         ],
-    },
-    Row {
-        name: "an older claim that comes back lends its window to the last",
-        breaks: Breaks(NothingAfterUnknown),
-        edits: &[Edit {
-            file: "plan.rs",
-            text: "    names_later || saw_later",
-            replacement: "    names_later && false || saw_later",
-        }],
-        caught_by: &[Test(
-            "the_window_of_an_older_claim_that_comes_back_does_not_count_for_the_last",
-        )],
     },
     Row {
         name: "an open claim has no window",

@@ -31,11 +31,18 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         name: "a lost status is built again from the newest job alone",
         breaks: Breaks(StatusTells),
-        edits: &[Edit {
-            file: "pass/looking.rs",
-            text: "adoption::listed(&mut stored.run.record, stored.run.key, &untold);",
-            replacement: "let _ = &mut stored;",
-        }],
+        edits: &[
+            Edit {
+                file: "pass/looking.rs",
+                text: "adoption::listed(&mut stored.run.record, stored.run.key, &untold);",
+                replacement: "let _ = &mut stored;",
+            },
+            Edit {
+                file: "pass/following.rs",
+                text: "adoption::listed(&mut record, run.key, &look.untold());",
+                replacement: "let _ = &mut record;",
+            },
+        ],
         caught_by: &[Test("a_status_that_gets_lost_names_every_failed_job_again")],
     },
     Row {
