@@ -118,7 +118,10 @@ pub fn job_read(record: &mut Record, mut job: JobDetail, now: Now) -> SignedDura
     let beside = (record.note.kind == NoteKind::DuplicateJobs).then(|| record.note.message.clone());
     let duplicate = beside.is_some();
     let and = beside.map_or_else(String::new, |beside| format!("; {beside}"));
-    let said = first_error.as_ref().map(describe).unwrap_or_default();
+    let said = first_error.as_ref().map(describe);
+    let said = said.filter(|said| !said.is_empty()).unwrap_or_else(|| {
+        "Azure names no error; look at the steps of the job in status.job.tasks".to_owned()
+    });
     let progress = job
         .progress_percent
         .map_or_else(String::new, |percent| format!(", {percent} % done"));

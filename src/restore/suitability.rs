@@ -84,6 +84,11 @@ fn encrypted(intent: &Intent, point: &RecoveryPoint) -> Option<Box<Note>> {
         )
     } else if intent.options.zone.is_some() {
         ("into a zone of your choice", "no target.zone")
+    } else if intent.options.disk_encryption_set.is_some() {
+        (
+            "with another encryption of its disks",
+            "no target.diskEncryptionSetId",
+        )
     } else if elsewhere {
         (
             "into another subscription",

@@ -76,7 +76,10 @@ fn an_encrypted_vm_comes_back_as_all_its_disks_in_its_place_only() {
 
     assert_eq!(kind(&an_intent(|_| {}), &encrypted), None);
     type Change = fn(&mut Intent);
-    let refused: [(&str, Change); 6] = [
+    let refused: [(&str, Change); 7] = [
+        ("target.diskEncryptionSetId", |intent| {
+            intent.options.disk_encryption_set = Some(ArmId::new("/des"));
+        }),
         ("RestoreDisks", |intent| intent.target = original_location()),
         ("RestoreDisks", |intent| {
             intent.target = alternate_location()

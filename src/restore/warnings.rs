@@ -13,8 +13,8 @@ const TRANSFER: &str = "Transfer data";
 const CREATE: &str = "Create the restored virtual machine";
 const UPDATE: &str = "Update the virtual machine";
 
-/// The error under which Azure says that no disk was replaced.
-const NOT_REPLACED: &str = "OlrBackupFailed";
+/// The errors under which Azure says that no disk was replaced (CONTRACT 10).
+const NOT_REPLACED: [&str; 2] = ["OlrBackupFailed", "UserErrorBcmDatasourceNotPresent"];
 
 /// Puts what was done and what was not into the message of a run that has partially succeeded.
 pub fn explain(record: &mut Record, intent: &Intent) {
@@ -75,7 +75,9 @@ fn done_and_not(job: &JobDetail, intent: &Intent) -> String {
             resource_group.name(),
             virtual_machine.name()
         ),
-        Target::OriginalLocation { .. } if is_done(job, UPDATE) && !says(job, NOT_REPLACED) => {
+        Target::OriginalLocation { .. }
+            if is_done(job, UPDATE) && !NOT_REPLACED.iter().any(|code| says(job, code)) =>
+        {
             format!(
                 "{disks}, and the disks of virtual machine {} were replaced. Not done: what the errors name.",
                 intent.vm.name()

@@ -130,12 +130,17 @@ fn disks_that_were_not_replaced_are_said_to_be_the_old_ones() {
     );
     // The error outweighs the steps: Azure's issue tracker has such a job with every step completed.
     let by_error = message(original(), &[MOVED, updated], "OlrBackupFailed");
+    let gone = message(
+        original(),
+        &[MOVED, updated],
+        "UserErrorBcmDatasourceNotPresent",
+    );
 
     assert!(
         replaced.contains("were replaced. Not done: what"),
         "{replaced}"
     );
-    for said in [not, by_error] {
+    for said in [not, by_error, gone] {
         assert!(said.contains("were not replaced"), "{said}");
     }
 }

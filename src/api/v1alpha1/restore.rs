@@ -31,7 +31,7 @@ pub const CONTROL: [&str; 3] = ["startBy", "retryLimit", "timeouts"];
 const VIRTUAL_MACHINE_ID: &str =
     arm_id!("/providers/Microsoft[.]Compute/virtualMachines/[^/?#%\\\\s]{1,64}");
 const TIMEOUT: &str = "self.matches('^([0-9]{1,6}[hms])+$') && duration(self) >= duration('1s') && duration(self) <= duration('720h')";
-pub(super) const DATE_TIME: &str = "self.matches('^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$') && timestamp(self) > timestamp('1970-01-01T00:00:00Z')";
+pub(super) const DATE_TIME: &str = "self.matches('^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$') && timestamp(self) > timestamp('1970-01-01T00:00:00Z') && timestamp(self) < timestamp('9999-12-30T00:00:00Z')";
 
 /// One rule for all frozen fields; `has` on both sides also catches an optional field that is added or removed.
 fn frozen_fields_stay() -> Rule {
@@ -161,7 +161,7 @@ pub struct VmRestoreSpec {
     /// Required for OriginalLocation. Recommended for manifests kept in Git: Azure forgets its jobs after some months, and a manifest applied to a rebuilt cluster would then start anew. May change at any time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", length(max = 40))]
-    #[x_kube(validation = Rule::new(DATE_TIME).message("startBy must be a date and time with a zone: write for example 2026-11-22T18:00:00Z"))]
+    #[x_kube(validation = Rule::new(DATE_TIME).message("startBy must be a date and time with a zone, before 9999-12-30: write for example 2026-11-22T18:00:00Z"))]
     pub start_by: Option<jiff::Timestamp>,
 
     /// How many new attempts the controller makes by itself after a failure that Azure calls passing, or after an unknown outcome where that is safe: 0 to 10. May change at any time.

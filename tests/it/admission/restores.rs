@@ -11,8 +11,7 @@ async fn restores_are_checked_when_created() {
     let group = "target.resourceGroupId must be the id of a resource group: write /subscriptions/";
     let point =
         "recoveryPoint.name must be the name of a recovery point, not its id: write for example";
-    let start_by =
-        "startBy must be a date and time with a zone: write for example 2026-11-22T18:00:00Z";
+    let start_by = "startBy must be a date and time with a zone, before 9999-12-30: write for example 2026-11-22T18:00:00Z";
     let timeout =
         "timeouts.run must be a duration from 1s to 720h: write for example 24h, 90m or 1h30m";
     let a_vm = |name: &str| {
@@ -147,6 +146,9 @@ async fn restores_are_checked_when_created() {
         ("/startBy", json!("2026-11-22T18:00:00"), Some(start_by)),
         ("/startBy", json!("2026-02-30T18:00:00Z"), Some(start_by)),
         ("/startBy", json!("tomorrow"), Some(start_by)),
+        // The controller could not read a later one.
+        ("/startBy", json!("9999-12-29T23:59:59Z"), None),
+        ("/startBy", json!("9999-12-31T23:59:59Z"), Some(start_by)),
         // retryLimit
         ("/retryLimit", json!(0), None),
         ("/retryLimit", json!(10), None),
