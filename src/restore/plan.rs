@@ -122,28 +122,25 @@ fn has_open_attempt(run: &Run) -> bool {
     run.record.attempts.iter().any(is_undecided)
 }
 
-/// Whether somebody set the annotation back to an older claim: the record names a later one, or this process saw a later one of
-/// which it says nothing for good. What is recorded under the older claim, and its window, decide nothing then.
+/// Whether somebody set the annotation back to an older claim: this process saw a later one, or the record names one. What is
+/// recorded under the older claim, and its window, decide nothing then.
 fn is_set_back(run: &Run, claim: Claim, memory: &Memory) -> bool {
+    if memory.latest_claim.is_some_and(|latest| latest != claim.id) {
+        return true;
+    }
     let is_decided = !is_claim_open(Some(claim), run.record.of_claim(claim));
-    let mut others = run.record.attempts.iter().filter(|attempt| {
-        let id = attempt.claim;
-        id.is_some_and(|id| id != claim.id)
-    });
+    let names_later = |other: &Attempt| match other.number {
+        // The first claim after a placeholder settles it.
+        0 => is_decided && is_undecided(other),
+        number => number > claim.attempt,
+    };
     // A placeholder stands beside whatever was before it.
-    let names_later = claim.attempt > 0
-        && others.any(|other| match other.number {
-            // The first claim after a placeholder settles it.
-            0 => is_decided && is_undecided(other),
-            // What did not start keeps its number, and gives it to the next claim.
-            number => number >= claim.attempt && other.state != AttemptState::NotStarted,
-        });
-    let mut attempts = run.record.attempts.iter();
-    let saw_later = memory.latest_claim.is_some_and(|latest| {
-        latest != claim.id
-            && !attempts.any(|known| known.claim == Some(latest) && !is_undecided(known))
-    });
-    names_later || saw_later
+    claim.attempt > 0
+        && run
+            .record
+            .attempts
+            .iter()
+            .any(|other| other.claim.is_some_and(|id| id != claim.id) && names_later(other))
 }
 
 /// Whether the claim that this process saw last, less than a window ago, has gone without a word in the record: finalizer

@@ -138,7 +138,7 @@ fn an_end_counts_only_under_its_own_claim() {
 
     let mut other = own;
     other.mark = Mark::Standing(Claim {
-        attempt: 2,
+        attempt: 1,
         id: claim_id(99),
     });
     assert_eq!(

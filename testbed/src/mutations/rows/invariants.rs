@@ -11,8 +11,8 @@ pub(super) const ROWS: &[Row] = &[
         breaks: Breaks(OneJob),
         edits: &[Edit {
             file: "plan.rs",
-            text: "    names_later || saw_later",
-            replacement: "    (names_later || saw_later) && false",
+            text: "claim.is_some_and(|claim| is_set_back(run, claim, memory))",
+            replacement: "claim.is_some_and(|claim| is_set_back(run, claim, memory) && false)",
         }],
         caught_by: &[
             Test("an_older_claim_that_comes_back_before_the_result_is_written_makes_no_second_job"),
