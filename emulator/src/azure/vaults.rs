@@ -54,14 +54,19 @@ pub fn encryption(context: &Context<'_>) -> Answer {
 pub fn storage(context: &Context<'_>) -> Answer {
     let vault = context.vault()?;
     let model = format!("{:?}", vault.redundancy);
+    let mut properties =
+        json!({"storageModelType": model, "storageType": model, "storageTypeState": "Locked"});
+    // The file of 2016-12-01 does not declare what came later.
+    if context.call.api_version() > "2016-12-01" {
+        properties["crossRegionRestoreFlag"] = json!(vault.cross_region_restore);
+        properties["dedupState"] = json!("Disabled");
+        properties["xcoolState"] = json!("Disabled");
+    }
     Ok(Reply::ok(&json!({
         "id": format!("{}/backupstorageconfig/vaultstorageconfig", context.vault_path()),
         "name": "vaultstorageconfig",
         "type": "Microsoft.RecoveryServices/vaults/backupstorageconfig",
-        "properties": {
-            "storageModelType": model, "storageType": model, "storageTypeState": "Locked",
-            "crossRegionRestoreFlag": vault.cross_region_restore, "dedupState": "Disabled", "xcoolState": "Disabled",
-        },
+        "properties": properties,
     })))
 }
 
