@@ -151,9 +151,7 @@ async fn hold(world: &World, held: bool) {
         ("Secret", "vault-credentials"),
         ("RoleBinding", "vmrestore-credentials-reader"),
     ] {
-        if world.get(kind, name).await.is_some() {
-            world.patch(kind, name, patch.clone()).await;
-        }
+        world.patch_if_there(kind, name, &patch).await;
     }
 }
 

@@ -203,6 +203,18 @@ impl World {
         patched.unwrap();
     }
 
+    /// As [`Self::patch`], of an object that may be gone.
+    pub async fn patch_if_there(&self, kind: &str, name: &str, patch: &Value) {
+        let api = self.api(self.namespace(), kind);
+        let patched = api
+            .patch(name, &PatchParams::default(), &Patch::Merge(patch))
+            .await;
+        match patched {
+            Err(kube::Error::Api(status)) if status.code == 404 => {}
+            other => drop(other.unwrap()),
+        }
+    }
+
     pub async fn annotate(&self, restore: &str, key: &str, value: &str) {
         let patch = json!({"metadata": {"annotations": {key: value}}});
         self.patch("VmRestore", restore, patch).await;
