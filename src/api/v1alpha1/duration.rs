@@ -1,8 +1,11 @@
-//! Durations as users write them: `60s`, `10m`, `1h30m`.
+//! Durations and times as users write them: `60s`, `10m`, `1h30m`; `2026-11-22T18:00:00Z`.
 
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+
+/// Rule for a date and time with a zone, between the years that the controller can read.
+pub(super) const DATE_TIME: &str = "self.matches('^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$') && timestamp(self) > timestamp('1970-01-01T00:00:00Z') && timestamp(self) < timestamp('9999-12-30T00:00:00Z')";
 
 /// A duration together with the text it was written as, so that a value is stored as its author wrote it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

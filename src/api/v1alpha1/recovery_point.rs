@@ -4,7 +4,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::restore::DATE_TIME;
+use super::duration::DATE_TIME;
 
 const NAME: &str = "self.matches('^[0-9A-Za-z_-]+$')";
 

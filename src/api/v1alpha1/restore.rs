@@ -10,7 +10,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::duration::DurationText;
+use super::duration::{DATE_TIME, DurationText};
 use super::recovery_point::RecoveryPointSelector;
 use super::stored_status::StoredStatus;
 use super::target::{self, RestoreTarget, arm_id};
@@ -31,7 +31,6 @@ pub const CONTROL: [&str; 3] = ["startBy", "retryLimit", "timeouts"];
 const VIRTUAL_MACHINE_ID: &str =
     arm_id!("/providers/Microsoft[.]Compute/virtualMachines/[^/?#%\\\\s]{1,64}");
 const TIMEOUT: &str = "self.matches('^([0-9]{1,6}[hms])+$') && duration(self) >= duration('1s') && duration(self) <= duration('720h')";
-pub(super) const DATE_TIME: &str = "self.matches('^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$') && timestamp(self) > timestamp('1970-01-01T00:00:00Z') && timestamp(self) < timestamp('9999-12-30T00:00:00Z')";
 
 /// One rule for all frozen fields; `has` on both sides also catches an optional field that is added or removed.
 fn frozen_fields_stay() -> Rule {
