@@ -41,6 +41,8 @@ pub struct Bounds {
     pub sleeps: Option<u8>,
     /// How many faults may happen, of all that are allowed.
     pub faults: u8,
+    /// Whether its faults are explored one kind after the other. With one fault that is the same world in smaller pieces.
+    pub by_kind: bool,
     pub ids: Ids,
     pub retry_limit: u8,
     /// Decisions of a person about a blocked run.
@@ -87,6 +89,7 @@ const ONE: Bounds = Bounds {
     interruptions: None,
     sleeps: None,
     faults: 1,
+    by_kind: false,
     ids: Ids::Filled,
     retry_limit: 1,
     persons: 1,
@@ -323,6 +326,7 @@ pub const WORLDS: &[Bounds] = &[
     },
     Bounds {
         name: "original: 2 processes, any fault",
+        by_kind: true,
         runs: ORIGINAL,
         processes: 2,
         ..BOUNDED
@@ -335,15 +339,101 @@ pub const WORLDS: &[Bounds] = &[
     },
     Bounds {
         name: "two originals, any fault",
+        by_kind: true,
         runs: TWO_ORIGINAL,
         ..BOUNDED
     },
     Bounds {
         name: "original and disks of one vm, any fault",
+        by_kind: true,
         runs: ORIGINAL_AND_DISKS,
         ..BOUNDED
     },
 ];
+
+/// The kinds of faults, each alone.
+const KINDS: &[(&str, Bounds)] = &[
+    (
+        "crashes",
+        Bounds {
+            crashes: true,
+            ..NONE
+        },
+    ),
+    (
+        "lost writes and reads",
+        Bounds {
+            losses: true,
+            ..NONE
+        },
+    ),
+    (
+        "answers",
+        Bounds {
+            answers: true,
+            ..NONE
+        },
+    ),
+    (
+        "failing jobs",
+        Bounds {
+            failing_jobs: true,
+            ..NONE
+        },
+    ),
+    (
+        "status and claim",
+        Bounds {
+            meddling: true,
+            ..NONE
+        },
+    ),
+    (
+        "deletion",
+        Bounds {
+            deletions: true,
+            ..NONE
+        },
+    ),
+    (
+        "edits",
+        Bounds {
+            edits: true,
+            ..NONE
+        },
+    ),
+    (
+        "the vault object goes",
+        Bounds {
+            vault_goes: true,
+            ..NONE
+        },
+    ),
+];
+
+impl Bounds {
+    /// The world in the pieces in which it is explored, each with its name.
+    pub fn pieces(self) -> Vec<(String, Self)> {
+        if !self.by_kind {
+            return vec![(self.name.to_owned(), self)];
+        }
+        let piece = |(kind, faults): &(&str, Self)| {
+            let bounds = Self {
+                crashes: faults.crashes,
+                losses: faults.losses,
+                answers: faults.answers,
+                failing_jobs: faults.failing_jobs,
+                meddling: faults.meddling,
+                deletions: faults.deletions,
+                edits: faults.edits,
+                vault_goes: faults.vault_goes,
+                ..self
+            };
+            (format!("{}: {kind}", self.name), bounds)
+        };
+        KINDS.iter().map(piece).collect()
+    }
+}
 
 /// The risk of a list that is later than the window: a second job must come out, and be excused.
 pub const LATE: Bounds = Bounds {
