@@ -55,6 +55,7 @@ mod few;
 mod moves;
 mod names;
 mod passes;
+mod pieces;
 mod reading;
 mod real;
 mod script;
