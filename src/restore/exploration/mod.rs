@@ -73,8 +73,8 @@ mod worlds;
 use search::{Found, explore};
 use worlds::{Bounds, LATE, WORLDS};
 
-/// States of a world, at most: about four gigabytes. The table says when it was not enough.
-const MOST: usize = 400_000_000;
+/// States of a world, at most: about 13 gigabytes, at some 130 bytes a state. The table says when it was not enough.
+const MOST: usize = 100_000_000;
 
 fn told(name: &str, found: &Found) -> String {
     let whole = if found.stopped {

@@ -109,7 +109,7 @@ const ONE: Bounds = Bounds {
 };
 
 /// As [`ONE`], with none of the faults: each world names its own.
-pub const NONE: Bounds = Bounds {
+const NONE: Bounds = Bounds {
     crashes: false,
     losses: false,
     answers: false,
